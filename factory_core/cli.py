@@ -1,0 +1,215 @@
+"""`factory <command>`: the stages of the pipeline in their order, and what goes with them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from factory_core.kernel.errors import ConfigError, FactoryError
+
+STAGES = (
+    "catalogue",
+    "select",
+    "process",
+    "dataset",
+    "train",
+    "predict",
+    "postprocess",
+    "evaluate",
+    "bundle",
+)
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Build, compare, release and re-create detectors on satellite and aerial imagery.",
+)
+
+In = Annotated[Path, typer.Option(exists=True, help="Written by an earlier stage.")]
+Out = Annotated[Path, typer.Option(help="Replaced whole, or left as it was.")]
+Split = Annotated[str, typer.Option(help="val or test.")]
+
+
+def main() -> None:
+    """Run the command line; a user's mistake ends in one message and status 1."""
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        app()
+    except FactoryError as error:
+        typer.secho(f"error: {error}", fg="red", err=True)
+        sys.exit(1)
+
+
+@app.command(rich_help_panel="Stages")
+def catalogue(raw: In, out: Out) -> None:
+    """Scenes and labels on disk -> one table of scenes, one of labels."""
+    _run("catalogue", raw=raw, out=out)
+
+
+@app.command(rich_help_panel="Stages")
+def select(catalogue: In, out: Out) -> None:
+    """Catalogue and query -> train, val and test that do not overlap."""
+    _run("select", catalogue=catalogue, out=out)
+
+
+@app.command(rich_help_panel="Stages")
+def process(raw: In, catalogue: In, selection: In, out: Out) -> None:
+    """Selected scenes -> imagery that the model takes."""
+    _run("process", raw=raw, catalogue=catalogue, selection=selection, out=out)
+
+
+@app.command(rich_help_panel="Stages")
+def dataset(scenes: In, catalogue: In, selection: In, out: Out) -> None:
+    """Processed scenes and labels -> windows in shards."""
+    _run("dataset", scenes=scenes, catalogue=catalogue, selection=selection, out=out)
+
+
+@app.command(rich_help_panel="Stages")
+def train(
+    dataset: In,
+    out: Out,
+    curves: Out,
+    member: Annotated[int, typer.Option(help="Which model of the ensemble.")] = 0,
+) -> None:
+    """Windows -> model.keras and model.onnx."""
+    _run("train", dataset=dataset, out=out, curves=curves, member=member)
+
+
+@app.command(rich_help_panel="Stages")
+def predict(models: In, scenes: In, selection: In, split: Split, out: Out) -> None:
+    """Scenes of a split -> score maps or candidates."""
+    _run("predict", models=models, scenes=scenes, selection=selection, split=split, out=out)
+
+
+@app.command(rich_help_panel="Stages")
+def postprocess(predictions: In, selection: In, split: Split, out: Out) -> None:
+    """Score maps or candidates -> detections."""
+    _run("postprocess", predictions=predictions, selection=selection, split=split, out=out)
+
+
+@app.command(rich_help_panel="Stages")
+def evaluate(
+    detections: In,
+    predictions: In,
+    scenes: In,
+    catalogue: In,
+    selection: In,
+    split: Split,
+    out: Out,
+    curves: Annotated[Path | None, typer.Option(help="Training curves to show.")] = None,
+    readme: Annotated[Path | None, typer.Option(help="README whose table to renew.")] = None,
+) -> None:
+    """Detections and labels -> metrics, plots and report."""
+    _run(
+        "evaluate",
+        detections=detections,
+        predictions=predictions,
+        scenes=scenes,
+        catalogue=catalogue,
+        selection=selection,
+        split=split,
+        out=out,
+        curves=curves,
+        readme=readme,
+    )
+
+
+@app.command(rich_help_panel="Stages")
+def bundle(models: In, raw: In, scenes: In, selection: In, metrics: In, out: Out) -> None:
+    """Model, configuration and metrics -> the folder that is deployed."""
+    _run(
+        "bundle",
+        models=models,
+        raw=raw,
+        scenes=scenes,
+        selection=selection,
+        metrics=metrics,
+        out=out,
+    )
+
+
+@app.command(name="predict-bundle", rich_help_panel="Deployed")
+def predict_bundle(
+    bundle: Annotated[Path, typer.Argument(exists=True, file_okay=False)],
+    scene: Annotated[Path, typer.Argument(exists=True)],
+    out: Annotated[Path, typer.Option(help="File.gpkg, .geojson or .parquet to write.")],
+) -> None:
+    """Find objects in one raw scene with a bundle."""
+    import_module("factory_core.bundle.predict").predict_bundle(bundle, scene, out=out)
+
+
+@app.command(rich_help_panel="Around")
+def sample(
+    name: Annotated[str, typer.Argument(help="airfield or neon_trees.")],
+    out: Annotated[Path, typer.Option(help="Folder to write.")],
+    size: Annotated[
+        int, typer.Option(help="Side of a generated scene in pixels; larger is heavier.")
+    ] = 0,
+    seed: Annotated[int, typer.Option(help="Of a generated sample.")] = 0,
+) -> None:
+    """Write sample imagery with labels."""
+    import_module("factory_core.sources.samples").write_sample(
+        name, out=out, size_px=size or None, seed=seed
+    )
+
+
+@app.command(rich_help_panel="Around")
+def compose(
+    overrides: Annotated[list[str] | None, typer.Argument(help="Hydra overrides.")] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only say whether params.yaml is current.")
+    ] = False,
+) -> None:
+    """Compose conf/ into params.yaml, or check that it is composed."""
+    from factory_core.kernel import config, io
+
+    text = config.to_yaml(config.compose(overrides=overrides or []))
+    current = config.PARAMS.read_text(encoding="utf-8") if config.PARAMS.is_file() else ""
+    if text == current:
+        typer.echo(f"{config.PARAMS} is current.")
+    elif check:
+        raise ConfigError(
+            f"{config.PARAMS} differs from what conf/ composes to: it was edited by hand, or conf/ "
+            "or the code has changed since. Write it with `factory compose`."
+        )
+    else:
+        with io.staged_file(config.PARAMS) as work:
+            work.write_text(text, encoding="utf-8")
+        typer.echo(f"{config.PARAMS} written.")
+
+
+@app.command(rich_help_panel="Around")
+def parts(
+    kind: Annotated[str | None, typer.Argument(help="A folder of conf/.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="A JSON array.")] = False,
+) -> None:
+    """List the parts to choose from, with their fields and defaults."""
+    from factory_core.kernel.parts import list_parts
+
+    found = list_parts(kind)
+    if as_json:
+        typer.echo(json.dumps([part.as_dict() for part in found], indent=2))
+        return
+    for name in dict.fromkeys(part.kind for part in found):
+        typer.secho(name, bold=True)
+        for part in found:
+            if part.kind == name:
+                typer.echo(f"  {part.name}: {part.help}")
+                for field, default in part.fields.items():
+                    typer.secho(f"      {field}: {json.dumps(default)}", dim=True)
+
+
+def _run(stage: str, **paths: Any) -> None:
+    from factory_core.kernel import config
+
+    import_module(f"factory_core.{stage}.stage").run(config.load(), **paths)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What every step may use: errors, geometry, taxonomy, configuration, files, compute."""

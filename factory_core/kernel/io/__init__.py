@@ -1,0 +1,40 @@
+"""Every file format: the only place that opens rasters, vectors and tables.
+
+Rasters in `rasters`, vectors in `vectors`, whole outputs in `outputs`.
+"""
+
+from factory_core.kernel.io.outputs import identity, read_json, staged, staged_file, write_json
+from factory_core.kernel.io.rasters import (
+    open_raster,
+    read_overview,
+    read_score_map,
+    write_cog,
+)
+from factory_core.kernel.io.vectors import (
+    read_areas,
+    read_by_scene,
+    read_table,
+    read_vectors,
+    write_by_scene,
+    write_table,
+    write_vectors,
+)
+
+__all__ = [
+    "identity",
+    "open_raster",
+    "read_areas",
+    "read_by_scene",
+    "read_json",
+    "read_overview",
+    "read_score_map",
+    "read_table",
+    "read_vectors",
+    "staged",
+    "staged_file",
+    "write_by_scene",
+    "write_cog",
+    "write_json",
+    "write_table",
+    "write_vectors",
+]

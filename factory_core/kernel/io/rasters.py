@@ -1,0 +1,205 @@
+"""Rasters in and out: GeoTIFFs by windows, cloud-optimised GeoTIFFs."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from affine import Affine
+from odc.geo.geobox import GeoBox
+from rasterio.enums import ColorInterp, Resampling
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.shutil import copy as copy_raster
+from rasterio.windows import Window
+
+from factory_core.kernel.errors import SceneError
+from factory_core.kernel.geo import Raster, ScoreMap, offset_px
+from factory_core.kernel.io.outputs import staged_file
+
+COG_BLOCK_PX = 512
+
+
+def open_raster(path: Path, *, bands: tuple[str, ...] = ()) -> Raster:
+    """Open a georeferenced raster for reading by windows.
+
+    Args:
+        path: GeoTIFF or anything else that GDAL reads.
+        bands: Names of its bands, where the file does not tell them.
+
+    Raises:
+        SceneError: It cannot be opened, has no CRS or geotransform, or the number of
+            names differs from the number of bands. Reading a damaged part raises it too.
+    """
+    dataset = _open(path)
+    names = bands or _band_names(dataset)
+    if len(names) != dataset.count:
+        raise SceneError(
+            f"{path} has {dataset.count} bands, and {len(names)} names were given: "
+            f"{', '.join(names)}. Name each band, in the order of the file."
+        )
+    if dataset.crs is None or dataset.transform == Affine.identity():
+        raise SceneError(
+            f"{path} has no {'CRS' if dataset.crs is None else 'geotransform'}: it cannot be "
+            "placed on the ground. Georeference it (`gdal_edit.py -a_srs EPSG:... -a_ullr ...`)."
+        )
+    if len(set(dataset.dtypes)) > 1:
+        raise SceneError(
+            f"{path} mixes pixel types ({', '.join(dataset.dtypes)}). "
+            "Convert its bands to one type (`gdal_translate -ot ...`)."
+        )
+    geobox = GeoBox(dataset.shape, dataset.transform, str(dataset.crs))
+    nodata = dataset.nodata
+    fill = 0 if nodata is None else nodata
+    lock = threading.Lock()
+
+    def read(window: GeoBox) -> np.ndarray:
+        row, column = offset_px(window, of=geobox)
+        height, width = window.shape
+        rows = slice(max(row, 0), min(row + height, dataset.height))
+        columns = slice(max(column, 0), min(column + width, dataset.width))
+        pixels = np.full((dataset.count, height, width), fill, dataset.dtypes[0])
+        if rows.start < rows.stop and columns.start < columns.stop:
+            inside = Window.from_slices(rows, columns)
+            with lock, _scene_errors(path):
+                pixels[
+                    :,
+                    rows.start - row : rows.stop - row,
+                    columns.start - column : columns.stop - column,
+                ] = dataset.read(window=inside)
+        return pixels
+
+    return Raster(path.stem, geobox, names, dataset.dtypes[0], nodata, read)
+
+
+def read_overview(path: Path, *, max_px: int) -> np.ma.MaskedArray:
+    """Read a whole raster, shrunk until its longer side is at most `max_px`.
+
+    Returns:
+        `(band, height, width)` of the raster's type; pixels without data are masked.
+    """
+    dataset = _open(path)
+    shrink = max(1.0, max(dataset.shape) / max_px)
+    shape = tuple(max(1, round(side / shrink)) for side in dataset.shape)
+    with _scene_errors(path):
+        return dataset.read(
+            out_shape=(dataset.count, *shape), resampling=Resampling.average, masked=True
+        )
+
+
+def read_score_map(path: Path) -> ScoreMap:
+    """Read a whole score map, its classes from the names of its bands."""
+    raster = open_raster(path)
+    return ScoreMap(raster.scene_id, raster.geobox, raster.bands, raster.read(raster.geobox))
+
+
+def write_cog(
+    out: Path,
+    *,
+    geobox: GeoBox,
+    bands: tuple[str, ...],
+    dtype: str,
+    nodata: float | None,
+    blocks: Iterable[tuple[GeoBox, np.ndarray]],
+) -> None:
+    """Write a cloud-optimised GeoTIFF from blocks, whole or not at all.
+
+    Memory holds one block, however large the scene.
+
+    Args:
+        out: File to write.
+        geobox: Grid of the whole raster.
+        bands: Name of each band, kept as its description.
+        dtype: numpy type of the pixels.
+        nodata: Value of the pixels without data, or None.
+        blocks: Windows of `geobox` with their pixels `(band, height, width)`; what
+            reaches over the edge is cut off. Row by row is fastest.
+    """
+    height, width = geobox.shape
+    with staged_file(out) as work:
+        tiled = work.with_name(f"{work.stem}.tiled{work.suffix}")
+        try:
+            with rasterio.open(
+                tiled,
+                "w",
+                driver="GTiff",
+                height=height,
+                width=width,
+                count=len(bands),
+                dtype=dtype,
+                nodata=nodata,
+                crs=str(geobox.crs),
+                transform=geobox.affine,
+                tiled=True,
+                blockxsize=COG_BLOCK_PX,
+                blockysize=COG_BLOCK_PX,
+                bigtiff="if_safer",
+                **_colours(bands),
+            ) as sink:
+                sink.descriptions = bands
+                for window, pixels in blocks:
+                    row, column = offset_px(window, of=geobox)
+                    inside = pixels[:, : max(height - row, 0), : max(width - column, 0)]
+                    if inside.size:
+                        sink.write(inside, window=Window(column, row, *inside.shape[:0:-1]))
+            copy_raster(
+                tiled,
+                work,
+                driver="COG",
+                compress="deflate",
+                predictor="yes",
+                blocksize=COG_BLOCK_PX,
+                bigtiff="if_safer",
+                overview_resampling="average" if len(bands) <= 4 else "nearest",
+            )
+        except RasterioError as error:
+            if "space" in str(error).lower():
+                raise OSError(28, str(error)) from error
+            raise
+        finally:
+            tiled.unlink(missing_ok=True)
+
+
+class _scene_errors:  # noqa: N801 - reads as a block, like contextlib.suppress
+    """Turn GDAL's errors into one that names the scene."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, RasterioError):
+            raise SceneError(
+                f"{self.path} cannot be read: {error.__cause__ or error}. The file is damaged or "
+                "not a raster: fetch it again, or take it out of the scenes."
+            ) from error
+
+
+def _open(path: Path) -> rasterio.DatasetReader:
+    with _scene_errors(path), warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)  # `open_raster` says it better
+        return rasterio.open(path)
+
+
+def _band_names(dataset: rasterio.DatasetReader) -> tuple[str, ...]:
+    by_colour = {
+        ColorInterp.red: "red",
+        ColorInterp.green: "green",
+        ColorInterp.blue: "blue",
+        ColorInterp.alpha: "alpha",
+    }
+    return tuple(
+        (description or by_colour.get(colour) or f"band_{number}").lower()
+        for number, (description, colour) in enumerate(
+            zip(dataset.descriptions, dataset.colorinterp, strict=True), start=1
+        )
+    )
+
+
+def _colours(bands: tuple[str, ...]) -> dict[str, str]:
+    return {"photometric": "rgb"} if bands[:3] == ("red", "green", "blue") else {}

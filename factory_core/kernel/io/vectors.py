@@ -1,0 +1,120 @@
+"""Vectors and tables in and out: GeoParquet, GeoPackage, GeoJSON, Parquet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import geopandas as gpd
+import pandas as pd
+from pyogrio.errors import DataSourceError
+
+from factory_core.kernel.errors import LabelError, OutputError
+from factory_core.kernel.io.outputs import staged_file
+
+DRIVERS = {".gpkg": "GPKG", ".geojson": "GeoJSON", ".parquet": "Parquet"}
+LONGITUDE_LATITUDE = "EPSG:4326"
+
+
+def read_vectors(path: Path) -> gpd.GeoDataFrame:
+    """Read one file of features.
+
+    Raises:
+        LabelError: It is missing, damaged, without a CRS, or of an unknown ending.
+    """
+    _check_ending(path)
+    try:
+        frame = gpd.read_parquet(path) if path.suffix == ".parquet" else gpd.read_file(path)
+    except (OSError, ValueError, DataSourceError) as error:
+        raise LabelError(
+            f"{path} cannot be read as vectors: {error}. Export it again as GeoPackage, "
+            "GeoJSON or GeoParquet."
+        ) from error
+    if frame.crs is None:
+        raise LabelError(f"{path} has no CRS. Write it with one (EPSG:4326, say).")
+    return frame
+
+
+def write_vectors(frame: gpd.GeoDataFrame, out: Path) -> None:
+    """Write features as GeoPackage, GeoJSON or GeoParquet, by the ending of `out`."""
+    _check_ending(out)
+    with staged_file(out) as work:
+        if out.suffix == ".parquet":
+            frame.to_parquet(work, index=False)
+        else:
+            if out.suffix == ".geojson":
+                frame = frame.to_crs(LONGITUDE_LATITUDE)
+            work.unlink(missing_ok=True)
+            frame.to_file(work, driver=DRIVERS[out.suffix], layer=out.stem)
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read a Parquet table, as GeoDataFrame where it has a geometry.
+
+    Raises:
+        OutputError: It is missing or damaged: run the stage that writes it.
+    """
+    try:
+        try:
+            return gpd.read_parquet(path)
+        except ValueError:
+            return pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise OutputError(
+            f"{path} cannot be read as a table ({error}). Run the stage that writes it again."
+        ) from error
+
+
+def write_table(frame: pd.DataFrame, out: Path) -> None:
+    """Write a table, with or without geometry, as Parquet."""
+    with staged_file(out) as work:
+        frame.to_parquet(work, index=False)
+
+
+def write_by_scene(frames: Iterable[gpd.GeoDataFrame], out: Path) -> None:
+    """Write the features of many scenes, each frame in its scene's CRS, as one GeoParquet.
+
+    A file has one CRS and scenes have many: where all share one, the file has it;
+    else it is in longitude and latitude. The column `crs` keeps each row's own,
+    and `read_by_scene` restores it.
+
+    Args:
+        frames: At least one, with `scene_id` and a CRS, possibly empty.
+        out: File to write.
+    """
+    frames = [frame.assign(crs=str(frame.crs)) for frame in frames]
+    common = {str(frame.crs) for frame in frames}
+    target = common.pop() if len(common) == 1 else LONGITUDE_LATITUDE
+    filled = [frame for frame in frames if len(frame)] or frames[:1]
+    table = pd.concat([frame.to_crs(target) for frame in filled], ignore_index=True)
+    write_table(table, out)
+
+
+def read_by_scene(path: Path) -> Iterator[tuple[str, gpd.GeoDataFrame]]:
+    """Read what `write_by_scene` wrote: each scene's id with its features in its own CRS."""
+    table = read_table(path)
+    for scene_id, rows in table.groupby("scene_id", sort=True):
+        (crs,) = rows["crs"].unique()
+        frame = rows.drop(columns="crs").reset_index(drop=True).to_crs(crs)
+        yield str(scene_id), frame
+
+
+def _check_ending(path: Path) -> None:
+    if path.suffix not in DRIVERS:
+        raise LabelError(
+            f"{path} has the ending {path.suffix!r}. Expected one of {', '.join(DRIVERS)}."
+        )
+
+
+def read_areas(selection: Path, split: str) -> dict[str, gpd.GeoSeries]:
+    """Area of each scene that belongs to `split`: one (multi)polygon, in a CRS in metres.
+
+    Args:
+        selection: `selection.parquet`, written by the stage select.
+        split: `train`, `val` or `test`.
+    """
+    return {
+        scene_id: gpd.GeoSeries([chosen.union_all()], crs=blocks.crs)
+        for scene_id, blocks in read_by_scene(selection)
+        if len(chosen := blocks.geometry[blocks["split"] == split])
+    }

@@ -1,0 +1,11 @@
+"""What all tests share: quiet libraries, patient property tests."""
+
+from hypothesis import HealthCheck, settings
+
+import factory_core  # noqa: F401 - sets the environment that stages run in
+
+# Machines that share their cores are slow at times: no property may depend on the clock.
+settings.register_profile(
+    "patient", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("patient")
