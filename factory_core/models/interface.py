@@ -1,0 +1,109 @@
+"""What a model, an encoder and a loss promise to training."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+Tensor = Any  # a KerasTensor while a graph is built, a tensor of the backend while it runs
+
+
+@dataclass(frozen=True)
+class Boxes:
+    """Labelled boxes of one window.
+
+    Attributes:
+        xyxy_px: `(n, 4)` float32, `x_min, y_min, x_max, y_max` in pixels of the window.
+        classes: `(n,)` int64, index into the names of the classes.
+    """
+
+    xyxy_px: np.ndarray
+    classes: np.ndarray
+
+
+class Encoder(ABC):
+    """Turns an image into features of ever coarser resolution; every model takes any encoder."""
+
+    @property
+    @abstractmethod
+    def levels(self) -> int:
+        """Number of feature maps; the sides of the image must be divisible by `2 ** levels`."""
+
+    @abstractmethod
+    def features(self, image: Tensor) -> list[Tensor]:
+        """Features `(batch, height / 2**i, width / 2**i, channels)` for `i` in 1 .. `levels`.
+
+        Args:
+            image: `(batch, height, width, band)`, mean 0 and deviation 1 in each band.
+        """
+
+    def load_pretrained(self, network: Any, *, bands: Sequence[str]) -> None:
+        """Give the layers of `network` that this encoder made their pretrained weights.
+
+        Args:
+            network: A Keras model built over `features`.
+            bands: Name of each band of the image.
+        """
+        del network, bands  # an encoder that starts from noise has nothing to load
+
+
+class Loss(ABC):
+    """What training makes small."""
+
+    @abstractmethod
+    def __call__(self, target: Tensor, output: Tensor) -> Tensor:
+        """Loss of each window, `(batch,)`; finite for empty, full and saturated targets."""
+
+
+class ScoreMapLoss(Loss):
+    """Compares class numbers `(batch, height, width, 1)` with logits `(batch, height, width, 1 + class)`."""
+
+
+class BoxLoss(Loss):
+    """Compares what `centernet` encodes boxes into with what its network gives."""
+
+
+class Model(ABC):
+    """An architecture with its targets, its loss and the graph that is deployed.
+
+    Attributes:
+        task: What it learns from and gives: masks and a score map, or boxes.
+    """
+
+    task: ClassVar[Literal["score_map", "boxes"]]
+    encoder: Encoder
+    loss: Loss
+
+    @abstractmethod
+    def network(self, image: Tensor, *, num_classes: int) -> Tensor:
+        """The trained part: a normalised image to raw outputs, as `loss` takes them.
+
+        Args:
+            image: `(batch, height, width, band)`, sides divisible by `divisor_px`.
+            num_classes: Number of classes, background not counted.
+        """
+
+    @abstractmethod
+    def encode(
+        self, labels: Sequence[Any], *, shape: tuple[int, int], num_classes: int
+    ) -> np.ndarray:
+        """Labels of a batch, masks or `Boxes`, as the target of `loss`.
+
+        Args:
+            labels: One a window: a mask `(height, width)` uint8, or `Boxes`.
+            shape: Height and width of a window in pixels.
+            num_classes: Number of classes, background not counted.
+        """
+
+    @abstractmethod
+    def decode(self, output: Tensor) -> dict[str, Tensor]:
+        """The deployed part: raw outputs to named scores and boxes."""
+
+    @property
+    def divisor_px(self) -> int:
+        """What the sides of a window must be divisible by."""
+        return int(2**self.encoder.levels)
