@@ -1,4 +1,4 @@
-"""Compose the choices of a detector, and build parts of them; the only module that imports Hydra."""
+"""Compose the choices of a detector and build its parts; the only module that imports Hydra."""
 
 from __future__ import annotations
 
@@ -218,8 +218,7 @@ def _fields(cls: Any) -> tuple[dict[str, Any], list[str], bool]:
         required = [
             field.name
             for field in fields
-            if field.default is dataclasses.MISSING
-            and field.default_factory is dataclasses.MISSING
+            if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
         ]
         return {field.name: hints[field.name] for field in fields}, required, False
     parameters = [
@@ -265,7 +264,9 @@ def _convert(value: Any, kind: Any, *, where: str) -> Any:
     if origin in (dict, Mapping, typing.get_origin(Mapping[str, int])) and isinstance(
         value, Mapping
     ):
-        return {key: _convert(item, arguments[1], where=f"{where}.{key}") for key, item in value.items()}
+        return {
+            key: _convert(item, arguments[1], where=f"{where}.{key}") for key, item in value.items()
+        }
     if kind is float and type(value) is int:
         return float(value)
     if kind in (int, float, str, bool) and type(value) is kind:

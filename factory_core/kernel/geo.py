@@ -91,12 +91,12 @@ def starts_px(length_px: int, *, size_px: int, overlap_px: int = 0) -> list[int]
 
 def window_at(scene: GeoBox, *, row: int, column: int, shape: tuple[int, int]) -> GeoBox:
     """The window of `shape` whose first pixel is `(row, column)` of `scene`."""
-    return GeoBox(shape, scene.affine * Affine.translation(column, row), scene.crs)
+    return GeoBox(shape, scene.affine @ Affine.translation(column, row), scene.crs)
 
 
 def offset_px(window: GeoBox, *, of: GeoBox) -> tuple[int, int]:
     """Row and column, in `of`, of the first pixel of `window`."""
-    column, row = ~of.affine * (window.affine.c, window.affine.f)
+    column, row = ~of.affine @ (window.affine.c, window.affine.f)
     return round(row), round(column)
 
 
@@ -104,7 +104,7 @@ def footprint(geobox: GeoBox) -> Polygon:
     """Outline of a grid in its own CRS."""
     height, width = geobox.shape
     corners = [(0, 0), (width, 0), (width, height), (0, height)]
-    return Polygon([geobox.affine * corner for corner in corners])
+    return Polygon([geobox.affine @ corner for corner in corners])
 
 
 def resolution_m(geobox: GeoBox) -> float:

@@ -8,6 +8,7 @@ from factory_core.kernel.io.rasters import (
     open_raster,
     read_overview,
     read_score_map,
+    read_tags,
     write_cog,
 )
 from factory_core.kernel.io.vectors import (
@@ -29,6 +30,7 @@ __all__ = [
     "read_overview",
     "read_score_map",
     "read_table",
+    "read_tags",
     "read_vectors",
     "staged",
     "staged_file",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -75,19 +75,37 @@ def open_raster(path: Path, *, bands: tuple[str, ...] = ()) -> Raster:
     return Raster(path.stem, geobox, names, dataset.dtypes[0], nodata, read)
 
 
-def read_overview(path: Path, *, max_px: int) -> np.ma.MaskedArray:
-    """Read a whole raster, shrunk until its longer side is at most `max_px`.
+def read_overview(path: Path, *, max_px: int, window: GeoBox | None = None) -> np.ma.MaskedArray:
+    """Read a raster, shrunk until its longer side is at most `max_px`.
+
+    Args:
+        path: Anything that GDAL reads.
+        max_px: Longest side of the result.
+        window: What to read, inside the raster and on its grid; None: all of it.
 
     Returns:
         `(band, height, width)` of the raster's type; pixels without data are masked.
     """
     dataset = _open(path)
-    shrink = max(1.0, max(dataset.shape) / max_px)
-    shape = tuple(max(1, round(side / shrink)) for side in dataset.shape)
+    full = GeoBox(dataset.shape, dataset.transform, str(dataset.crs))
+    window = full if window is None else window
+    row, column = offset_px(window, of=full)
+    height, width = window.shape
+    shrink = max(1.0, max(height, width) / max_px)
+    shape = tuple(max(1, round(side / shrink)) for side in (height, width))
     with _scene_errors(path):
         return dataset.read(
-            out_shape=(dataset.count, *shape), resampling=Resampling.average, masked=True
+            window=Window(column, row, width, height),
+            out_shape=(dataset.count, *shape),
+            resampling=Resampling.average,
+            masked=True,
         )
+
+
+def read_tags(path: Path) -> dict[str, str]:
+    """Read what a raster says of itself, the metadata of its sensor first (DIMAP, IMD, ...)."""
+    dataset = _open(path)
+    return {**dataset.tags(), **dataset.tags(ns="IMAGERY")}
 
 
 def read_score_map(path: Path) -> ScoreMap:
@@ -104,6 +122,7 @@ def write_cog(
     dtype: str,
     nodata: float | None,
     blocks: Iterable[tuple[GeoBox, np.ndarray]],
+    tags: Mapping[str, str] | None = None,
 ) -> None:
     """Write a cloud-optimised GeoTIFF from blocks, whole or not at all.
 
@@ -117,6 +136,7 @@ def write_cog(
         nodata: Value of the pixels without data, or None.
         blocks: Windows of `geobox` with their pixels `(band, height, width)`; what
             reaches over the edge is cut off. Row by row is fastest.
+        tags: What the raster says of itself (`ACQUISITIONDATETIME`, say).
     """
     height, width = geobox.shape
     with staged_file(out) as work:
@@ -140,6 +160,7 @@ def write_cog(
                 **_colours(bands),
             ) as sink:
                 sink.descriptions = bands
+                sink.update_tags(**(tags or {}))
                 for window, pixels in blocks:
                     row, column = offset_px(window, of=geobox)
                     inside = pixels[:, : max(height - row, 0), : max(width - column, 0)]

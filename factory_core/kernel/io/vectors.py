@@ -95,8 +95,8 @@ def read_by_scene(path: Path) -> Iterator[tuple[str, gpd.GeoDataFrame]]:
     table = read_table(path)
     for scene_id, rows in table.groupby("scene_id", sort=True):
         (crs,) = rows["crs"].unique()
-        frame = rows.drop(columns="crs").reset_index(drop=True).to_crs(crs)
-        yield str(scene_id), frame
+        frame = gpd.GeoDataFrame(rows.drop(columns="crs").reset_index(drop=True))
+        yield str(scene_id), frame.to_crs(crs)
 
 
 def _check_ending(path: Path) -> None:
