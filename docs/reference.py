@@ -1,0 +1,111 @@
+"""Write the reference pages from the code each time the documentation is built."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+from collections.abc import Iterator
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+import typer
+from mkdocs.structure.files import File, Files
+
+from factory_core.cli import STAGES, app
+from factory_core.kernel.parts import Part, kinds, list_parts
+
+DOCS = Path(__file__).parent
+
+
+def on_files(files: Files, config: object) -> Files:
+    """Add the generated pages; called by MkDocs."""
+    pages = {
+        "reference/commands.md": _commands(),
+        "reference/parts.md": _parts(),
+        "reference/kernel.md": _kernel(),
+        "reference/stages.md": _stages(),
+        "decisions/index.md": _decisions(),
+    }
+    for path, lines in pages.items():
+        files.append(File.generated(config, path, content="\n".join(lines) + "\n"))
+    return files
+
+
+def _commands() -> Iterator[str]:
+    yield "# Commands\n"
+    yield "Each stage is one command; `dvc.yaml` calls them with their paths in the open.\n"
+    group = typer.main.get_command(app)
+    for name, command in group.commands.items():
+        yield f"## factory {name}\n\n{inspect.cleandoc(command.help or '')}\n"
+        yield "| argument | meaning | default |\n| --- | --- | --- |"
+        for parameter in command.params:
+            if parameter.name == "help":
+                continue
+            shown = f"`{parameter.opts[0]}`" if parameter.param_type_name == "option" else (
+                f"`{parameter.name.upper()}`"
+            )
+            default = "" if parameter.required or parameter.default is None else parameter.default
+            yield f"| {shown} | {getattr(parameter, 'help', '') or ''} | {default} |"
+        yield ""
+
+
+def _parts() -> Iterator[str]:
+    yield "# Parts\n"
+    yield (
+        "What a detector chooses from, one YAML file each. `factory parts KIND` prints the same. "
+        "Choose in `conf/config.yaml`; set a field in an experiment or on the command line by its key.\n"
+    )
+    for kind in kinds():
+        yield f"## {kind}\n"
+        for part in list_parts(kind):
+            yield from _part(part)
+
+
+def _part(part: Part) -> Iterator[str]:
+    yield f"### {part.name} {{ #{part.kind}-{part.name} }}\n\n*{part.help}*\n"
+    yield f"{_docstring(part.target)}\n"
+    yield f"`{part.target}`, under the key `{part.key}`.\n"
+    if part.fields:
+        yield "| field | default |\n| --- | --- |"
+        for field, default in part.fields.items():
+            yield f"| `{field}` | `{json.dumps(default)}` |"
+        yield ""
+
+
+def _docstring(target: str) -> str:
+    """First paragraphs of the docstring of a class, read without importing its libraries."""
+    module, _, name = target.rpartition(".")
+    spec = find_spec(module) if module.startswith("factory_core") else None
+    if spec is None or spec.origin is None:
+        return inspect.cleandoc(getattr(import_module(module), name).__doc__ or "").split("\n")[0]
+    for node in ast.parse(Path(spec.origin).read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ClassDef) and node.name == name:
+            text = ast.get_docstring(node) or ""
+            return text.split("\nArgs:")[0].split("\nAttributes:")[0].rstrip()
+    raise ValueError(f"{target} names no class: mend the `_target_` of its YAML file.")
+
+
+def _kernel() -> Iterator[str]:
+    yield "# Kernel\n\nWhat every step may use.\n"
+    kernel = DOCS.parent / "factory_core/kernel"
+    for file in sorted(kernel.glob("*.py")):
+        if file.stem != "__init__":
+            yield f"::: factory_core.kernel.{file.stem}\n"
+    for file in sorted((kernel / "io").glob("*.py")):
+        if file.stem != "__init__":
+            yield f"::: factory_core.kernel.io.{file.stem}\n"
+
+
+def _stages() -> Iterator[str]:
+    yield "# Stages\n\nThe steps on the data's way, in their order.\n"
+    for stage in STAGES:
+        yield f"::: factory_core.{stage}.stage\n"
+
+
+def _decisions() -> Iterator[str]:
+    yield "# Decisions\n\nWhere building proved the design wrong or left a choice, and why we chose so.\n"
+    for file in sorted((DOCS / "decisions").glob("[0-9]*.md")):
+        title = file.read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
+        yield f"- [{title}]({file.name})"

@@ -1,0 +1,165 @@
+"""What a DVC user expects of a baked detector, with real runs of both tasks on the airfield."""
+
+import json
+import re
+import shutil
+
+import pytest
+import yaml
+
+from tests.template.conftest import ROOT, run
+
+pytestmark = pytest.mark.slow
+
+SHARE = {"aircraft": "postprocess.tasks.min_score.min_score", "buildings": "postprocess.tasks.min_area.min_area_m2"}
+both_tasks = pytest.mark.parametrize("what", ["aircraft", "buildings"])
+
+
+def ran(output):
+    """Names of the stages that a `dvc repro` ran, without their matrix item."""
+    return {name.split("@")[0] for name in re.findall(r"Running stage '([^']+)'", output)}
+
+
+@both_tasks
+def test_ends_in_metrics_a_report_and_a_bundle(release, what):
+    detector = release(what)
+    for split in ("val", "test"):
+        metrics = json.loads((detector / f"evaluation/{split}/metrics.json").read_text())
+        assert 0 <= metrics["f1"] <= 1
+    assert (detector / "evaluation/test/report.html").stat().st_size > 10_000
+    assert (detector / "bundle").is_dir()
+    readme = (detector / "README.md").read_text()
+    assert "Not evaluated yet" not in readme
+
+
+@both_tasks
+def test_a_fresh_clone_reproduces_the_release_with_nothing_to_do(release, what, tmp_path):
+    detector = release(what)
+    clone = tmp_path / "clone"
+    run("git", "clone", "--quiet", detector, clone, cwd=tmp_path)
+    run("dvc", "pull", "--quiet", cwd=clone)
+    output = run("dvc", "repro", cwd=clone).stdout
+    assert "up to date" in output
+    assert ran(output) == set()
+    assert run("git", "status", "--porcelain", cwd=clone).stdout == ""
+
+
+@both_tasks
+def test_two_clones_that_run_everything_again_give_the_same_bytes(release, what, tmp_path):
+    detector = release(what)
+    locks = []
+    for name in ("one", "two"):
+        clone = tmp_path / name
+        run("git", "clone", "--quiet", detector, clone, cwd=tmp_path)
+        run("dvc", "pull", "--quiet", "data/raw.dvc", cwd=clone)
+        # `--no-run-cache`: the results must come from the stages, not from memory.
+        run("dvc", "repro", "--force", "--no-run-cache", cwd=clone)
+        lock = yaml.safe_load((clone / "dvc.lock").read_text())
+        locks.append(
+            {out["path"]: out["md5"] for stage in lock["stages"].values() for out in stage["outs"]}
+        )
+    assert locks[0] == locks[1]
+    assert any(path.startswith("models/") for path in locks[0])
+    shipped = yaml.safe_load((detector / "dvc.lock").read_text())
+    assert locks[0] == {
+        out["path"]: out["md5"] for stage in shipped["stages"].values() for out in stage["outs"]
+    }
+
+
+def test_experiments_run_queue_show_and_apply(release, tmp_path):
+    clone = clone_of(release("aircraft"), tmp_path)
+    key = SHARE["aircraft"]
+    output = run("dvc", "exp", "run", "-S", f"{key}=0.35", "--name", "one", cwd=clone).stdout
+    assert ran(output) == {"postprocess", "evaluate", "bundle"}
+    run("git", "checkout", "--quiet", ".", cwd=clone)
+    run("dvc", "exp", "run", "--queue", "-S", f"{key}=0.2,0.3,0.4", cwd=clone)
+    run("dvc", "queue", "start", "--jobs", "1", cwd=clone)
+    run("dvc", "queue", "logs", "--follow", queued(clone)[-1], cwd=clone, check=False)
+    wait_for_queue(clone)
+    shown = json.loads(run("dvc", "exp", "show", "--json", cwd=clone).stdout)
+    experiments = [exp for rev in shown for exp in rev["experiments"] or []]
+    values = {
+        exp["revs"][0]["data"]["params"]["params.yaml"]["data"]["postprocess"]["tasks"]["min_score"][
+            "min_score"
+        ]: exp["revs"][0]["data"]["metrics"]["evaluation/test/metrics.json"]["data"]["f1"]
+        for exp in experiments
+    }
+    assert set(values) == {0.2, 0.3, 0.35, 0.4}
+    run("dvc", "exp", "apply", "one", cwd=clone)
+    params = yaml.safe_load((clone / "params.yaml").read_text())
+    assert params["postprocess"]["tasks"]["min_score"]["min_score"] == 0.35
+    assert run("dvc", "metrics", "diff", "--json", cwd=clone).returncode == 0
+    assert "index.html" in run("dvc", "plots", "show", cwd=clone).stdout
+
+
+def test_a_changed_post_processing_reruns_what_follows_and_nothing_before(release, tmp_path):
+    clone = clone_of(release("aircraft"), tmp_path)
+    source = tmp_path / "source"
+    for package in ("factory_core", "hydra_plugins"):
+        shutil.copytree(ROOT / package, source / package)
+    part = source / "factory_core/postprocess/min_score.py"
+    part.write_text(part.read_text() + "\nCHANGED = True\n")
+    environment = {"PYTHONPATH": str(source)}
+    assert "written" in run("factory", "compose", cwd=clone, **environment).stdout
+    output = run("dvc", "repro", cwd=clone, **environment).stdout
+    assert ran(output) == {"postprocess", "bundle"} | ({"evaluate"} & ran(output))
+    assert "predict" not in ran(output)
+
+
+def test_the_order_of_a_chain_counts(release, tmp_path):
+    clone = clone_of(release("buildings"), tmp_path)
+    order = yaml.safe_load((clone / "params.yaml").read_text())["postprocess"]["order"]
+    assert order[-2:] == ["min_area", "simplify"]
+    swapped = ",".join([*order[:-2], "simplify", "min_area"])
+    output = run("dvc", "exp", "run", "-S", f"postprocess=[{swapped}]", cwd=clone).stdout
+    assert "postprocess" in ran(output)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        pytest.param("postprocess.tasks.min_score.min_scor=0.3", "min_scor", id="misspelt key"),
+        pytest.param(SHARE["aircraft"] + "=high", "must be float", id="wrong type"),
+        pytest.param("postprocess=[min_scor]", "min_scor", id="unknown part"),
+        pytest.param(
+            "postprocess=[non_maximum_suppression,threshold]", "threshold", id="impossible order"
+        ),
+        pytest.param(
+            "postprocess.tasks.min_score._target_=os.system", "may only name", id="forbidden target"
+        ),
+    ],
+)
+def test_a_wrong_choice_ends_in_one_clear_error(release, tmp_path, override, message):
+    clone = clone_of(release("aircraft"), tmp_path)
+    done = run("dvc", "exp", "run", "-S", override, cwd=clone, check=False)
+    assert done.returncode != 0
+    assert message in done.stdout
+    assert "Traceback" not in done.stdout
+    assert (clone / "data/detections/test.parquet").is_file()
+
+
+def clone_of(detector, folder):
+    """A clone that shares the cache of the release, its outputs in place."""
+    clone = folder / "clone"
+    run("git", "clone", "--quiet", detector, clone, cwd=folder)
+    run("dvc", "cache", "dir", "--local", detector / ".dvc/cache", cwd=clone)
+    run("dvc", "checkout", "--quiet", cwd=clone)
+    return clone
+
+
+def queued(clone):
+    """Names of the experiments in the queue."""
+    return re.findall(r"^(\w+)", run("dvc", "queue", "status", cwd=clone).stdout, re.MULTILINE)[1:]
+
+
+def wait_for_queue(clone):
+    """Return when no experiment waits or runs any more."""
+    for _ in range(600):
+        status = run("dvc", "queue", "status", cwd=clone).stdout
+        if "Queued" not in status and "Running" not in status:
+            assert "Failed" not in status, status
+            return
+        run("sleep", "1", cwd=clone)
+    raise AssertionError(f"the queue did not end: {status}")
+
+
