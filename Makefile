@@ -33,7 +33,7 @@ test-slow: env  ## bake, reproduce, sweep
 	python -m pytest -m slow
 
 docs: env  ## the documentation, into site/; warnings are errors
-	mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet
 
 lock: env  ## resolve the environment anew
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --all-extras \
