@@ -1,0 +1,1 @@
+"""Step 9, model, configuration and metrics -> the folder that is deployed, and its use."""

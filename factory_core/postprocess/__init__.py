@@ -1,0 +1,1 @@
+"""Step 7, score map or candidates -> detections: a chain of pure parts."""

@@ -1,0 +1,26 @@
+"""Detections -> detections: drop what is too small."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from geopandas import GeoDataFrame
+
+
+@dataclass(frozen=True)
+class MinArea:
+    """Keep polygons of at least `min_area_m2` square metres on the ground.
+
+    Attributes:
+        min_area_m2: Least area that is kept.
+    """
+
+    min_area_m2: float
+
+    def __post_init__(self) -> None:
+        if not self.min_area_m2 >= 0:
+            raise ValueError(f"`min_area_m2` must be 0 or more. Received: {self.min_area_m2}.")
+
+    def __call__(self, detections: GeoDataFrame) -> GeoDataFrame:
+        """The detections that are large enough."""
+        return detections[detections.area >= self.min_area_m2]

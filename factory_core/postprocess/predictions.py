@@ -1,0 +1,75 @@
+"""What predict wrote for each scene, read and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import cast
+
+from geopandas import GeoDataFrame
+
+from factory_core.kernel import io
+from factory_core.kernel.errors import OutputError
+from factory_core.kernel.geo import ScoreMap
+
+KINDS = {".tif": ScoreMap, ".parquet": GeoDataFrame}
+COLUMNS = ("score", "label", "scene_id")
+
+
+def find_predictions(folder: Path, scene_ids: Iterable[str]) -> list[Path]:
+    """The file of each scene, all score maps or all candidates.
+
+    Raises:
+        OutputError: A scene has none, or they are of both kinds.
+    """
+    files = []
+    for scene_id in scene_ids:
+        found = [file for end in KINDS if (file := folder / f"{scene_id}{end}").is_file()]
+        if len(found) != 1:
+            raise OutputError(
+                f"{folder} has {len(found)} predictions for the scene {scene_id!r}; expected one, "
+                f"{scene_id}.tif or {scene_id}.parquet. Run the stage predict again."
+            )
+        files += found
+    endings = sorted({file.suffix for file in files})
+    if len(endings) > 1:
+        raise OutputError(
+            f"{folder} mixes score maps and candidates ({', '.join(endings)}). Run the stage "
+            "predict again."
+        )
+    return files
+
+
+def read_predictions(path: Path) -> ScoreMap | GeoDataFrame:
+    """The score map or the candidates of one scene.
+
+    Raises:
+        OutputError: Candidates lack a column, or have a score that is NaN or outside [0, 1].
+    """
+    if path.suffix == ".tif":
+        return io.read_score_map(path)
+    candidates = cast(GeoDataFrame, io.read_table(path))
+    check_scores(candidates, where=str(path))
+    return candidates.drop(columns="crs", errors="ignore")
+
+
+def check_scores(detections: GeoDataFrame, *, where: str) -> None:
+    """Refuse detections that lack a column or whose scores are no scores.
+
+    Raises:
+        OutputError: Names `where` they come from.
+    """
+    missing = [name for name in COLUMNS if name not in detections.columns]
+    if missing or not isinstance(detections, GeoDataFrame):
+        raise OutputError(
+            f"{where} lacks {', '.join(missing) or 'geometry'}; detections have geometry, "
+            f"{', '.join(COLUMNS)}. Run the stage that writes them again."
+        )
+    scores = detections["score"]
+    wrong = ~scores.between(0, 1)  # NaN is not between
+    if wrong.any():
+        raise OutputError(
+            f"{where} has {int(wrong.sum())} scores that are NaN or outside [0, 1], the first "
+            f"{scores[wrong].iloc[0]}. Every detection needs a score in [0, 1]: run the stage "
+            "that writes them again, or mend the task that changed them."
+        )

@@ -1,0 +1,30 @@
+"""Score map -> score map: what is not sure enough is background."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from factory_core.kernel.geo import ScoreMap
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """Set scores below `min_score` to 0 and keep the others as they are.
+
+    Attributes:
+        min_score: Least score that is kept, in [0, 1].
+    """
+
+    min_score: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.min_score <= 1:
+            raise ValueError(f"`min_score` must lie in [0, 1]. Received: {self.min_score}.")
+
+    def __call__(self, score_map: ScoreMap) -> ScoreMap:
+        """Score map with zeros where the score is too low."""
+        least = np.ceil(self.min_score * 255 - 1e-9)
+        scores = np.where(score_map.scores >= least, score_map.scores, np.uint8(0))
+        return replace(score_map, scores=scores)

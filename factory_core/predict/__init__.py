@@ -1,0 +1,1 @@
+"""Step 6, scene -> score map or candidates: ONNX Runtime over overlapping windows."""

@@ -1,0 +1,195 @@
+"""One scene through the network, block by block, in memory that does not grow with the scene."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import shapely
+from geopandas import GeoSeries
+
+from factory_core.kernel.errors import ConfigError
+from factory_core.kernel.geo import Raster, window_at
+from factory_core.predict import candidates, score_maps
+from factory_core.predict.blend import Blend
+from factory_core.predict.layout import Layout, lay_out
+from factory_core.predict.model import Ensemble
+
+Item = TypeVar("Item")
+Block = tuple[int, int]
+ENDINGS = {"score_map": ".tif", "boxes": ".parquet"}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A scene, its windows, and which of them are worth computing.
+
+    Attributes:
+        raster: The scene as the model takes it.
+        layout: Its windows and blocks.
+        wanted: `(row, column)` of windows, True where one touches the area asked for.
+    """
+
+    raster: Raster
+    layout: Layout
+    wanted: np.ndarray
+
+    @property
+    def blocks(self) -> list[Block]:
+        """Row and column of each block with a wanted window."""
+        rows, columns = self.layout.rows.blocks, self.layout.columns.blocks
+        return [
+            (row, column)
+            for row in range(len(rows))
+            for column in range(len(columns))
+            if self.wanted[np.ix_(rows[row], columns[column])].any()
+        ]
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Runs models over scenes of any size.
+
+    A block of windows is the unit of work: computed in any order and by any process,
+    stored once, put together at the end.
+
+    Attributes:
+        ensemble: Models whose scores are averaged, or whose boxes are put together.
+        blend: Weights of overlapping windows of a score map.
+        overlap_px: Pixels that neighbouring windows share; at least the size of an object.
+        batch_size: Windows that go through the network at once.
+    """
+
+    ensemble: Ensemble
+    blend: Blend
+    overlap_px: int
+    batch_size: int
+
+    @property
+    def ending(self) -> str:
+        """Ending of the files it writes: of a raster, or of a table."""
+        return ENDINGS[self.ensemble.signature.task]
+
+    def plan(self, raster: Raster, *, area: GeoSeries | None = None) -> Plan:
+        """Check a scene against the models and cut it into windows.
+
+        Args:
+            raster: The scene.
+            area: Polygons in any CRS that bound what is computed; None: the whole scene.
+
+        Raises:
+            ModelError: The scene does not fit the models.
+            ConfigError: The overlap is not smaller than the window.
+        """
+        self.ensemble.check(raster)
+        window_px = self.ensemble.signature.window_px
+        if not 0 <= self.overlap_px < window_px:
+            raise ConfigError(
+                f"`predict.overlap_px` must lie in [0, {window_px}), the window of the model. "
+                f"Received: {self.overlap_px}. Use a quarter of the window: {window_px // 4}."
+            )
+        layout = lay_out(raster.geobox, window_px=window_px, overlap_px=self.overlap_px)
+        return Plan(raster, layout, _touching(raster, layout, area))
+
+    def compute(self, plan: Plan, block: Block, *, folder: Path) -> None:
+        """Run the network over one block and keep the result in `folder`, unless it is there."""
+        file = _file(folder, block)
+        if file.exists():
+            return
+        batches = _ahead(_read_batches(plan, block, batch_size=self.batch_size))
+        if self.ensemble.signature.task == "score_map":
+            result = score_maps.sum_block(
+                batches, block, layout=plan.layout, ensemble=self.ensemble, blend=self.blend
+            )
+        else:
+            result = candidates.collect_block(batches, layout=plan.layout, ensemble=self.ensemble)
+        partial = file.with_suffix(".partial.npy")
+        np.save(partial, result)
+        os.replace(partial, file)
+
+    def write(self, plan: Plan, *, folder: Path, out: Path) -> None:
+        """Put the blocks in `folder` together and write them to `out`."""
+        files = {block: _file(folder, block) for block in plan.blocks}
+        names = self.ensemble.signature.classes
+        if self.ensemble.signature.task == "score_map":
+            score_maps.write(files, out, layout=plan.layout, raster=plan.raster, classes=names)
+        else:
+            candidates.write(list(files.values()), out, raster=plan.raster, classes=names)
+
+
+def _touching(raster: Raster, layout: Layout, area: GeoSeries | None) -> np.ndarray:
+    """Which windows share a pixel with `area`, `(row, column)` bool."""
+    rows, columns = np.array(layout.rows.starts), np.array(layout.columns.starts)
+    if area is None:
+        return np.ones((len(rows), len(columns)), bool)
+    inverse = ~raster.geobox.affine
+    placed = area.to_crs(str(raster.geobox.crs)).affine_transform(
+        [inverse.a, inverse.b, inverse.d, inverse.e, inverse.c, inverse.f]
+    )
+    polygon = placed.union_all()
+    shapely.prepare(polygon)
+    top, left = np.meshgrid(rows, columns, indexing="ij")
+    # A hundredth of a pixel less, so that windows which only share an edge do not count.
+    bottom, right = top + layout.window_px - 0.01, left + layout.window_px - 0.01
+    windows = shapely.box(left + 0.01, top + 0.01, right, bottom)
+    return np.asarray(shapely.intersects(polygon, windows))
+
+
+def _read_batches(
+    plan: Plan, block: Block, *, batch_size: int
+) -> Iterator[tuple[list[tuple[int, int]], np.ndarray]]:
+    places: list[tuple[int, int]] = []
+    images: list[np.ndarray] = []
+    for place, image in _read_windows(plan, block):
+        places.append(place)
+        images.append(image)
+        if len(places) == batch_size:
+            yield places, np.stack(images)
+            places, images = [], []
+    if places:
+        yield places, np.stack(images)
+
+
+def _read_windows(plan: Plan, block: Block) -> Iterator[tuple[tuple[int, int], np.ndarray]]:
+    """Place in the layout and pixels `(height, width, band)` of the windows worth computing."""
+    raster, layout = plan.raster, plan.layout
+    side = layout.window_px
+    for row in layout.rows.blocks[block[0]]:
+        columns = [c for c in layout.columns.blocks[block[1]] if plan.wanted[row, c]]
+        if not columns:
+            continue
+        first = layout.columns.starts[columns[0]]
+        width = layout.columns.starts[columns[-1]] + side - first
+        start = layout.rows.starts[row]
+        strip = raster.read(window_at(raster.geobox, row=start, column=first, shape=(side, width)))
+        pixels = np.moveaxis(strip, 0, -1)
+        for column in columns:
+            left = layout.columns.starts[column] - first
+            window = pixels[:, left : left + side]
+            if _has_data(window, raster.nodata):
+                yield (row, column), window
+
+
+def _has_data(pixels: np.ndarray, nodata: float | None) -> bool:
+    if nodata is None:
+        return True
+    empty = np.isnan(pixels) if np.isnan(nodata) else pixels == nodata
+    return not empty.all()
+
+
+def _ahead(items: Iterator[Item]) -> Iterator[Item]:
+    """Pass `items` on, each made in a thread while the one before is used."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = pool.submit(next, items, None)
+            yield item
+
+
+def _file(folder: Path, block: Block) -> Path:
+    return folder / f"{block[0]:04d}-{block[1]:04d}.npy"
