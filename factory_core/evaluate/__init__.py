@@ -1,0 +1,1 @@
+"""Step 8: detections and labels -> metrics, plots, pictures and a report."""

@@ -1,0 +1,143 @@
+"""Scenes of a split with what was found on them and what should have been."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import shapely
+from odc.geo.geobox import GeoBox
+from shapely.geometry.base import BaseGeometry
+
+from factory_core.kernel import geo, io
+from factory_core.kernel.compute import progress
+from factory_core.kernel.errors import OutputError, SceneError, SelectionError
+from factory_core.kernel.taxonomy import Taxonomy
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One scene of a split; all geometries are in the CRS of `geobox`, in metres.
+
+    Attributes:
+        scene_id: Name of the scene.
+        path: The processed scene.
+        geobox: Its grid.
+        area: What of it belongs to the split.
+        labels: `label` (class at the level of training) and `geometry`.
+        detections: `label`, `score` and `geometry`, the highest score first.
+        coarse_labels: Labels left out because they name a class above that level.
+    """
+
+    scene_id: str
+    path: Path
+    geobox: GeoBox
+    area: BaseGeometry
+    labels: gpd.GeoDataFrame
+    detections: gpd.GeoDataFrame
+    coarse_labels: int
+
+
+def read_scenes(
+    *,
+    detections: Path,
+    scenes: Path,
+    catalogue: Path,
+    selection: Path,
+    split: str,
+    taxonomy: Taxonomy,
+) -> list[Scene]:
+    """Read every scene of `split`, in the order of their names.
+
+    A label or a detection counts where its representative point lies in the area of the split.
+
+    Raises:
+        SelectionError: The split is empty, or detections lie on scenes outside it.
+        SceneError: A processed scene is missing, damaged, or not in metres.
+        OutputError: A score is not a number from 0 to 1.
+        TaxonomyError: A class is unknown.
+    """
+    areas = io.read_areas(selection / "selection.parquet", split)
+    if not areas:
+        raise SelectionError(
+            f"The split {split!r} is empty in {selection / 'selection.parquet'}: there is nothing "
+            "to evaluate on. Give it a share in the section `select`."
+        )
+    found = dict(io.read_by_scene(detections))
+    strangers = sorted(found.keys() - areas.keys())
+    if strangers:
+        raise SelectionError(
+            f"{detections} holds detections on scenes that are not in the split {split!r}: "
+            f"{', '.join(strangers[:5])}. Run `postprocess` for this selection and split again."
+        )
+    for frame in found.values():
+        if not frame["score"].between(0, 1).all():
+            raise OutputError(
+                f"{detections} holds scores that are not numbers from 0 to 1. "
+                "Run `predict` and `postprocess` again."
+            )
+    labelled = dict(io.read_by_scene(catalogue / "labels.parquet"))
+    return [
+        _scene(
+            scenes / f"{scene_id}.tif",
+            area=areas[scene_id],
+            labels=labelled.get(scene_id),
+            detections=found.get(scene_id),
+            taxonomy=taxonomy,
+        )
+        for scene_id in progress(sorted(areas), label=f"evaluate {split}: read")
+    ]
+
+
+def _scene(
+    path: Path,
+    *,
+    area: gpd.GeoSeries,
+    labels: gpd.GeoDataFrame | None,
+    detections: gpd.GeoDataFrame | None,
+    taxonomy: Taxonomy,
+) -> Scene:
+    geobox = io.open_raster(path).geobox
+    if not geo.is_metric(geobox.crs):
+        raise SceneError(
+            f"{path} is in {geobox.crs}, expected a CRS in metres. Put `to_metres` into the chain "
+            "`process` and run it again."
+        )
+    crs = str(geobox.crs)
+    here = area.to_crs(crs).iloc[0]
+    true = _inside(labels, area=here, crs=crs, columns=["label"])
+    levelled = true.assign(label=taxonomy.roll_up(true["label"]))
+    fine = levelled[levelled["label"].notna()]
+    seen = _inside(detections, area=here, crs=crs, columns=["label", "score"])
+    seen = seen.assign(label=taxonomy.roll_up(seen["label"]), score=seen["score"].astype(float))
+    return Scene(
+        scene_id=path.stem,
+        path=path,
+        geobox=geobox,
+        area=here,
+        labels=_in_fixed_order(fine),
+        detections=_in_fixed_order(seen),
+        coarse_labels=len(levelled) - len(fine),
+    )
+
+
+def _inside(
+    frame: gpd.GeoDataFrame | None, *, area: BaseGeometry, crs: str, columns: list[str]
+) -> gpd.GeoDataFrame:
+    if frame is None:
+        empty = {name: np.empty(0, float if name == "score" else object) for name in columns}
+        return gpd.GeoDataFrame(empty, geometry=[], crs=crs)
+    frame = frame[[*columns, "geometry"]].to_crs(crs)
+    frame = frame.set_geometry(frame.make_valid())
+    shapely.prepare(area)
+    return frame[shapely.intersects(area, frame.representative_point().array)]
+
+
+def _in_fixed_order(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Highest score first, equal scores by place: no result depends on the order of rows."""
+    keys = [frame["label"].to_numpy(str), *frame.bounds.to_numpy().T]
+    if "score" in frame:
+        keys.append(-frame["score"].to_numpy(float))
+    return frame.iloc[np.lexsort(keys)].reset_index(drop=True)
