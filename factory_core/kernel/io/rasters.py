@@ -102,6 +102,17 @@ def read_overview(path: Path, *, max_px: int, window: GeoBox | None = None) -> n
         )
 
 
+def read_pixels(path: Path) -> np.ndarray:
+    """Read a whole image, georeferenced or not: `(band, height, width)` of its type.
+
+    Raises:
+        SceneError: It cannot be read.
+    """
+    dataset = _open(path)
+    with _scene_errors(path):
+        return dataset.read()
+
+
 def read_tags(path: Path) -> dict[str, str]:
     """Read what a raster says of itself, the metadata of its sensor first (DIMAP, IMD, ...)."""
     dataset = _open(path)
