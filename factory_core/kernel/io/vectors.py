@@ -8,6 +8,7 @@ from pathlib import Path
 import geopandas as gpd
 import pandas as pd
 from pyogrio.errors import DataSourceError
+from pyproj import CRS
 
 from factory_core.kernel.errors import LabelError, OutputError
 from factory_core.kernel.io.outputs import staged_file
@@ -82,12 +83,18 @@ def write_by_scene(frames: Iterable[gpd.GeoDataFrame], out: Path) -> None:
         frames: At least one, with `scene_id` and a CRS, possibly empty.
         out: File to write.
     """
-    frames = [frame.assign(crs=str(frame.crs)) for frame in frames]
-    common = {str(frame.crs) for frame in frames}
+    frames = [frame.assign(crs=_short_name(frame.crs)) for frame in frames]
+    common = {_short_name(frame.crs) for frame in frames}
     target = common.pop() if len(common) == 1 else LONGITUDE_LATITUDE
     filled = [frame for frame in frames if len(frame)] or frames[:1]
     table = pd.concat([frame.to_crs(target) for frame in filled], ignore_index=True)
     write_table(table, out)
+
+
+def _short_name(crs: CRS) -> str:
+    """`EPSG:32633` where there is one: what a file gives back spells the same CRS at length."""
+    authority = crs.to_authority()
+    return ":".join(authority) if authority else str(crs)
 
 
 def read_by_scene(path: Path) -> Iterator[tuple[str, gpd.GeoDataFrame]]:

@@ -1,0 +1,119 @@
+"""Tiny ONNX models whose outputs are known by hand."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+TYPES = {"uint8": TensorProto.UINT8, "uint16": TensorProto.UINT16}
+
+
+def write_score_model(
+    path: Path,
+    *,
+    window_px: int = 16,
+    bands: tuple[str, ...] = ("red", "green", "blue"),
+    classes: tuple[str, ...] = ("tree",),
+    resolution_m: float = 1.0,
+    dtype: str = "uint8",
+    scale: float = 1 / 255,
+) -> Path:
+    """Score of class number c at a pixel: the value of band number c times `scale`."""
+    nodes = [
+        helper.make_node("Cast", ["image"], ["real"], to=TensorProto.FLOAT),
+        helper.make_node("MatMul", ["real", "choice"], ["scores"]),
+    ]
+    choice = np.eye(len(bands), len(classes), dtype=np.float32) * np.float32(scale)
+    outputs = {"scores": (TensorProto.FLOAT, [None, window_px, window_px, len(classes)])}
+    return _write(
+        path,
+        nodes,
+        {"choice": choice},
+        outputs,
+        image=(TYPES[dtype], [None, window_px, window_px, len(bands)]),
+        stated={
+            "task": "score_map",
+            "classes": json.dumps(classes),
+            "bands": json.dumps(bands),
+            "resolution_m": str(resolution_m),
+        },
+    )
+
+
+def write_box_model(
+    path: Path,
+    *,
+    window_px: int = 16,
+    classes: tuple[str, ...] = ("tree",),
+    resolution_m: float = 1.0,
+) -> Path:
+    """Candidates: the 12 brightest pixels, a box of 4 x 4 around each, value / 255 as score."""
+    pixels = window_px * window_px
+    nodes = [
+        helper.make_node("Cast", ["image"], ["real"], to=TensorProto.FLOAT),
+        helper.make_node("Reshape", ["real", "flat"], ["row"]),
+        helper.make_node("TopK", ["row", "k"], ["values", "places"]),
+        helper.make_node("Mul", ["values", "scale"], ["scores"]),
+        helper.make_node("Mod", ["places", "side"], ["x"]),
+        helper.make_node("Div", ["places", "side"], ["y"]),
+        helper.make_node("Mul", ["places", "none"], ["classes"]),
+        helper.make_node("Unsqueeze", ["x", "last"], ["x1"]),
+        helper.make_node("Unsqueeze", ["y", "last"], ["y1"]),
+        helper.make_node("Concat", ["x1", "y1", "x1", "y1"], ["whole"], axis=2),
+        helper.make_node("Cast", ["whole"], ["corners"], to=TensorProto.FLOAT),
+        helper.make_node("Add", ["corners", "around"], ["boxes"]),
+    ]
+    constants = {
+        "flat": np.array([-1, pixels]),
+        "k": np.array([12]),
+        "scale": np.array(1 / 255, np.float32),
+        "side": np.array(window_px),
+        "none": np.array(0),
+        "last": np.array([2]),
+        "around": np.array([-1.5, -1.5, 2.5, 2.5], np.float32),
+    }
+    outputs = {
+        "boxes": (TensorProto.FLOAT, [None, 12, 4]),
+        "scores": (TensorProto.FLOAT, [None, 12]),
+        "classes": (TensorProto.INT64, [None, 12]),
+    }
+    return _write(
+        path,
+        nodes,
+        constants,
+        outputs,
+        image=(TensorProto.UINT8, [None, window_px, window_px, 1]),
+        stated={
+            "task": "boxes",
+            "classes": json.dumps(classes),
+            "bands": json.dumps(["grey"]),
+            "resolution_m": str(resolution_m),
+        },
+    )
+
+
+def _write(
+    path: Path,
+    nodes: list[onnx.NodeProto],
+    constants: dict[str, np.ndarray],
+    outputs: dict[str, tuple[int, list[int | None]]],
+    *,
+    image: tuple[int, list[int | None]],
+    stated: dict[str, str],
+) -> Path:
+    graph = helper.make_graph(
+        nodes,
+        "tiny",
+        [helper.make_tensor_value_info("image", *image)],
+        [helper.make_tensor_value_info(name, *kind) for name, kind in outputs.items()],
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    helper.set_model_props(model, stated)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    onnx.save(model, path)
+    return path
