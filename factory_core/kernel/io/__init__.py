@@ -7,6 +7,7 @@ from factory_core.kernel.io.outputs import identity, read_json, staged, staged_f
 from factory_core.kernel.io.rasters import (
     open_raster,
     read_overview,
+    read_pixels,
     read_score_map,
     read_tags,
     write_cog,
@@ -28,6 +29,7 @@ __all__ = [
     "read_by_scene",
     "read_json",
     "read_overview",
+    "read_pixels",
     "read_score_map",
     "read_table",
     "read_tags",

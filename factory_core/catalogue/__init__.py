@@ -1,0 +1,1 @@
+"""Scenes and labels on disk -> a table of scenes, a table of labels; the contexts of a scene."""

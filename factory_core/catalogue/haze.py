@@ -1,0 +1,62 @@
+"""How much haze, fog or thin cloud veils a scene."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import minimum_filter
+
+VISIBLE = ("blue", "green", "red")
+
+
+@dataclass(frozen=True)
+class Haze:
+    """Share of the light that comes from the air and not from the ground.
+
+    By the dark channel prior (He, Sun and Tang, Single image haze removal using dark channel
+    prior, IEEE TPAMI 33, 2011): near every clear point something is dark in one visible band, a
+    shadow or a leaf; what brightness is left there is haze. It is divided by the light
+    of the air, the colour of the pixels with the brightest dark channel. Large evenly
+    bright ground (snow without shadow) is taken for haze.
+
+    Attributes:
+        window_px: Side of the neighbourhood, in pixels of the shrunken scene.
+        strength: Share of the veil that counts (omega of the source, which keeps some).
+    """
+
+    window_px: int = 61
+    strength: float = 1.0
+
+    def __call__(self, image: Mapping[str, np.ndarray]) -> float:
+        """Mean veil over `image`, 1 minus the transmission of the source.
+
+        Args:
+            image: `(height, width)` reflectance of each band, NaN without data.
+
+        Returns:
+            In [0, 1]: 0 for clear air, 1 for nothing but haze; NaN where no band is visible.
+        """
+        bands = [image[name] for name in VISIBLE if name in image]
+        if not bands:
+            return float("nan")
+        pixels = np.stack(bands)
+        seen = np.isfinite(pixels).all(axis=0)
+        if not seen.any():
+            return float("nan")
+        dark = _dark_channel(pixels, seen, self.window_px)
+        airlight = _airlight(pixels, dark, seen)
+        veil = _dark_channel(pixels / airlight[:, None, None], seen, self.window_px)
+        return float(np.clip(self.strength * veil[seen].mean(), 0, 1))
+
+
+def _dark_channel(pixels: np.ndarray, seen: np.ndarray, window_px: int) -> np.ndarray:
+    darkest = np.where(seen, pixels.min(axis=0, initial=np.inf, where=np.isfinite(pixels)), np.inf)
+    return np.asarray(minimum_filter(darkest, size=window_px, mode="nearest"))
+
+
+def _airlight(pixels: np.ndarray, dark: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    haziest = seen & (dark >= np.quantile(dark[seen], 0.999))
+    brightest = np.quantile(pixels[:, haziest], 0.95, axis=1)
+    return np.asarray(np.maximum(brightest, 1e-3))

@@ -1,0 +1,1 @@
+"""Scene -> scene: a chain of parts, read window by window."""

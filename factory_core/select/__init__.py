@@ -1,0 +1,1 @@
+"""Catalogue and query -> train, val and test that cannot leak."""

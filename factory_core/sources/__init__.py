@@ -1,0 +1,1 @@
+"""Where scenes and labels come from: samples."""
