@@ -1,26 +1,58 @@
 """Every file format: the only place that opens rasters, vectors and tables.
 
-Rasters in `rasters`, vectors in `vectors`, whole outputs in `outputs`.
+Rasters in `rasters`, vectors in `vectors`, whole outputs in `outputs`. Each is imported at
+its first use, so that a command which only writes text does not wait for GDAL.
 """
 
-from factory_core.kernel.io.outputs import identity, read_json, staged, staged_file, write_json
-from factory_core.kernel.io.rasters import (
-    open_raster,
-    read_overview,
-    read_pixels,
-    read_score_map,
-    read_tags,
-    write_cog,
-)
-from factory_core.kernel.io.vectors import (
-    read_areas,
-    read_by_scene,
-    read_table,
-    read_vectors,
-    write_by_scene,
-    write_table,
-    write_vectors,
-)
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from factory_core.kernel.io.outputs import identity, read_json, staged, staged_file, write_json
+    from factory_core.kernel.io.rasters import (
+        open_raster,
+        read_overview,
+        read_pixels,
+        read_score_map,
+        read_tags,
+        write_cog,
+    )
+    from factory_core.kernel.io.vectors import (
+        read_areas,
+        read_by_scene,
+        read_table,
+        read_vectors,
+        write_by_scene,
+        write_table,
+        write_vectors,
+    )
+
+_HOMES = {
+    "outputs": (
+        "identity",
+        "read_json",
+        "staged",
+        "staged_file",
+        "write_json",
+    ),
+    "rasters": (
+        "open_raster",
+        "read_overview",
+        "read_pixels",
+        "read_score_map",
+        "read_tags",
+        "write_cog",
+    ),
+    "vectors": (
+        "read_areas",
+        "read_by_scene",
+        "read_table",
+        "read_vectors",
+        "write_by_scene",
+        "write_table",
+        "write_vectors",
+    ),
+}
 
 __all__ = [
     "identity",
@@ -42,3 +74,10 @@ __all__ = [
     "write_table",
     "write_vectors",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{home}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
