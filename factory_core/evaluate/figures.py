@@ -64,7 +64,7 @@ def draw_precision_recall(rows: Sequence[dict[str, Any]]) -> bytes:
 
 
 def draw_confusion(counts: np.ndarray, *, classes: Sequence[str]) -> bytes:
-    """The confusion of classes, coloured by the share of each row.
+    """The confusion of classes; colour is the share of a row, for false detections of their class.
 
     Args:
         counts: `(class + 1, class + 1)` of `plots.confusion_counts`.
@@ -72,6 +72,7 @@ def draw_confusion(counts: np.ndarray, *, classes: Sequence[str]) -> bytes:
     """
     names = [*classes, BACKGROUND]
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    shares[-1] = counts[-1] / np.maximum(counts.sum(axis=0), 1)
     side = max(3.2, 0.62 * len(names) + 1.6)
     with rc_context({**STYLE, "axes.grid": False}):
         figure, (axes,) = _page(width_in=side + 0.6, height_in=side)
@@ -112,7 +113,7 @@ def draw_training(curves: Sequence[Curve]) -> bytes | None:
     lines = -(-len(metrics) // columns)
     with rc_context(STYLE):
         figure, panels = _page(
-            width_in=max(5.4, 3.4 * columns), height_in=2.7 * lines, grid=(lines, columns)
+            width_in=max(5.4, 3.55 * columns), height_in=2.7 * lines, grid=(lines, columns)
         )
         for axes, metric in zip(panels, metrics, strict=False):
             for index, curve in enumerate(c for c in curves if c.metric == metric):

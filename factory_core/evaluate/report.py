@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
 JPEG_QUALITY = 86
+SCREEN_DPI = 96
 HEADLINE = {
     "f1": ("F1", "harmonic mean of precision and recall"),
     "precision": ("Precision", "share of the detections that are right"),
@@ -33,10 +34,12 @@ class Picture:
     Attributes:
         title: What it shows.
         image: Address of its bytes, `data:...`.
+        width_px: Width at which its letters are as large as the text of the page.
     """
 
     title: str
     image: str
+    width_px: int
 
 
 def render_report(
@@ -74,23 +77,25 @@ def render_report(
         metrics=metrics,
         headline={key: texts for key, texts in HEADLINE.items() if key in metrics},
         ranges=ranges,
-        charts={name: chart and png_address(chart) for name, chart in charts.items()},
+        charts={name: chart and _chart(chart, title=name) for name, chart in charts.items()},
         places=places,
         scenes=scenes,
     )
 
 
-def png_address(png: bytes) -> str:
-    """A PNG as an address to stand in the HTML itself."""
-    return f"data:image/png;base64,{b64encode(png).decode()}"
+def _chart(png: bytes, *, title: str) -> Picture:
+    with Image.open(BytesIO(png)) as image:
+        width_px = round(image.width * SCREEN_DPI / image.info["dpi"][0])
+    return Picture(title, f"data:image/png;base64,{b64encode(png).decode()}", width_px)
 
 
-def photo_address(path: Path) -> str:
-    """A picture as an address to stand in the HTML itself, as JPEG: a fifth of its PNG."""
+def photo(path: Path, *, title: str) -> Picture:
+    """A picture to stand in the HTML itself, as JPEG: a fifth of its PNG."""
     file = BytesIO()
     with Image.open(path) as image:
         image.save(file, format="JPEG", quality=JPEG_QUALITY, subsampling=0, optimize=True)
-    return f"data:image/jpeg;base64,{b64encode(file.getvalue()).decode()}"
+        width_px = image.width
+    return Picture(title, f"data:image/jpeg;base64,{b64encode(file.getvalue()).decode()}", width_px)
 
 
 def _ratio(value: float | None) -> str:

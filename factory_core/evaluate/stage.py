@@ -28,7 +28,7 @@ from factory_core.evaluate.plots import (
     precision_recall_rows,
 )
 from factory_core.evaluate.readme import check_readme, write_readme
-from factory_core.evaluate.report import Picture, photo_address, render_report
+from factory_core.evaluate.report import Picture, photo, render_report
 from factory_core.evaluate.scenes import read_scenes
 from factory_core.evaluate.training_curves import read_curves
 from factory_core.kernel import config as configuration
@@ -208,8 +208,8 @@ def _write_pictures(
         label=f"evaluate {split}: draw",
     )
     titles = [place.comparison.scene.scene_id for place in whole]
-    titles += [f"{p.errors} errors on {p.comparison.scene.scene_id}" for p in places]
-    shown = [Picture(title, photo_address(file)) for title, file in zip(titles, files, strict=True)]
+    titles += [f"{p.comparison.scene.scene_id}: {p.errors} errors" for p in places]
+    shown = [photo(file, title=title) for title, file in zip(titles, files, strict=True)]
     return {"scenes": shown[: len(whole)], "places": shown[len(whole) :]}
 
 

@@ -234,4 +234,6 @@ def _band_names(dataset: rasterio.DatasetReader) -> tuple[str, ...]:
 
 
 def _colours(bands: tuple[str, ...]) -> dict[str, str]:
-    return {"photometric": "rgb"} if bands[:3] == ("red", "green", "blue") else {}
+    """Creation options without which GDAL takes the fourth band for the alpha of a picture."""
+    photometric = "rgb" if bands[:3] == ("red", "green", "blue") else "minisblack"
+    return {"photometric": photometric, "alpha": "unspecified"}
