@@ -1,0 +1,111 @@
+"""A bundle made ready to detect: raw scene in, detections out."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import chdir
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from geopandas import GeoDataFrame
+
+from factory_core.kernel import config as configuration
+from factory_core.kernel import io
+from factory_core.kernel.compute import progress
+from factory_core.kernel.geo import Raster, ScoreMap
+from factory_core.postprocess.chain import Chain, compose
+from factory_core.postprocess.predictions import check_scores, read_predictions
+from factory_core.predict.engine import Engine
+from factory_core.predict.model import find_models, load_ensemble
+from factory_core.process.chain import Task, apply_chain, from_nodes
+
+PARAMS = "params.yaml"
+PROCESS = "process.json"
+MODELS = "models"
+
+
+@dataclass(frozen=True)
+class Detector:
+    """All that happens to a raw scene, in order.
+
+    Attributes:
+        bands: Names of the bands of raw scenes whose files do not tell them.
+        process: Fitted tasks that bring a raw scene to what the model takes.
+        engine: Runs the models.
+        chain: Makes detections of what they give.
+    """
+
+    bands: tuple[str, ...]
+    process: tuple[Task, ...]
+    engine: Engine
+    chain: Chain
+
+    def open(self, scene: Path) -> Raster:
+        """A raw scene, ready to be read.
+
+        Raises:
+            SceneError: It cannot be opened or placed.
+        """
+        return io.open_raster(scene, bands=self.bands)
+
+    def detect(self, raster: Raster, *, scratch: Path) -> GeoDataFrame:
+        """Detections of a raw scene, in a CRS in metres.
+
+        Args:
+            raster: The scene; it is read window by window.
+            scratch: Folder on a disk with room for two bytes a pixel and class or more.
+
+        Raises:
+            ModelError: The scene does not fit the models.
+        """
+        processed = apply_chain(raster, self.process)
+        plan = self.engine.plan(processed)
+        with tempfile.TemporaryDirectory(dir=scratch, prefix=".predict-") as folder:
+            blocks = Path(folder)
+            for block in progress(plan.blocks, label=f"predict {raster.scene_id}"):
+                self.engine.compute(plan, block, folder=blocks)
+            file = blocks / f"{raster.scene_id}{self.engine.ending}"
+            self.engine.write(plan, folder=blocks, out=file)
+            detections = self.chain(read_predictions(file))
+        check_scores(detections, where=f"What the bundle makes of {raster.scene_id!r}")
+        return detections
+
+
+def load_detector(bundle: Path) -> Detector:
+    """Make a bundle ready, with the parts of the detector's own package that lie in it.
+
+    Raises:
+        ModelError: A model is missing or damaged.
+        ConfigError: `params.yaml` or `process.json` names a part that does not exist.
+    """
+    params = configuration.load(bundle / PARAMS)
+    ensemble = load_ensemble(find_models(bundle / MODELS))
+    takes = ScoreMap if ensemble.signature.task == "score_map" else GeoDataFrame
+    nodes = io.read_json(bundle / PROCESS)["tasks"]
+    # A bundle is laid out like a detector repository: from inside, own parts are found.
+    with chdir(bundle):
+        process = from_nodes(nodes)
+        chain = compose(params.postprocess, takes=takes, where="postprocess")
+        blend = configuration.build(params.predict.blend, where="predict.blend")
+    return Detector(
+        bands=tuple(params.catalogue.bands),
+        process=tuple(process),
+        engine=Engine(ensemble, blend, params.predict.overlap_px, params.predict.batch_size),
+        chain=_rooted(chain, bundle),
+    )
+
+
+def _rooted(chain: Chain, bundle: Path) -> Chain:
+    """The chain with the files of its parts looked for in the bundle."""
+    tasks = []
+    for name, part in chain.tasks:
+        paths = {field: bundle / path for field, path in files_of(part).items()}
+        tasks.append((name, replace(part, **paths) if paths else part))
+    return replace(chain, tasks=tuple(tasks))
+
+
+def files_of(part: Any) -> dict[str, Path]:
+    """The fields of a part that are paths of files."""
+    values = {field.name: getattr(part, field.name) for field in fields(part)}
+    return {name: value for name, value in values.items() if isinstance(value, Path)}

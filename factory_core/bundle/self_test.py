@@ -1,0 +1,74 @@
+"""A small raw scene and what must be found in it, so that an installation can be checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from geopandas import GeoDataFrame, GeoSeries
+
+from factory_core.bundle.detector import Detector
+from factory_core.kernel import io
+from factory_core.kernel.geo import Raster, cut_windows, footprint
+
+FOLDER = "self_test"
+SCENE, EXPECTED = "scene.tif", "expected.geojson"
+MAX_BYTES = 600_000
+PLACES = 12
+PLACES_A_SCENE = 4
+
+
+def write_self_test(
+    detector: Detector, scenes: Mapping[str, Path], areas: Mapping[str, GeoSeries], bundle: Path
+) -> None:
+    """Cut a window of a raw scene and write it with its detections to `bundle`.
+
+    The first of `PLACES` on the ground of the test split where there is a detection,
+    or the very first of them.
+
+    Args:
+        detector: The bundle, loaded.
+        scenes: Raw scenes by id.
+        areas: Ground of the test split in each, in a CRS in metres.
+        bundle: Folder to write into.
+    """
+    places = (
+        place
+        for scene_id, path in scenes.items()
+        for place in islice(_places(detector.open(path), areas[scene_id]), PLACES_A_SCENE)
+    )
+    tried = list(islice(places, PLACES))
+    if not any(len(_try(detector, place, bundle)) for place in tried):
+        _try(detector, tried[0], bundle)
+
+
+def _places(raster: Raster, area: GeoSeries) -> Iterator[Raster]:
+    """Windows of a raw scene, those with most of `area` first."""
+    pixel_bytes = len(raster.bands) * np.dtype(raster.dtype).itemsize
+    size_px = min(int((MAX_BYTES / pixel_bytes) ** 0.5), *raster.geobox.shape)
+    windows = list(cut_windows(raster.geobox, size_px=size_px))
+    outlines = GeoSeries([footprint(window) for window in windows], crs=str(raster.geobox.crs))
+    shared = outlines.to_crs(area.crs).intersection(area.union_all()).area
+    for index in np.argsort(-shared.to_numpy(), kind="stable"):
+        window = windows[index]
+        yield Raster(
+            raster.scene_id, window, raster.bands, raster.dtype, raster.nodata, raster.read
+        )
+
+
+def _try(detector: Detector, place: Raster, bundle: Path) -> GeoDataFrame:
+    """Write the scene and what is found in it."""
+    folder = bundle / FOLDER
+    io.write_cog(
+        folder / SCENE,
+        geobox=place.geobox,
+        bands=place.bands,
+        dtype=place.dtype,
+        nodata=place.nodata,
+        blocks=[(place.geobox, place.read(place.geobox))],
+    )
+    found = detector.detect(detector.open(folder / SCENE), scratch=folder)
+    io.write_vectors(found, folder / EXPECTED)
+    return found

@@ -1,0 +1,109 @@
+"""Model, configuration and metrics -> the folder that is deployed."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from geopandas import GeoSeries
+from omegaconf import DictConfig, OmegaConf
+
+from factory_core.bundle.checksums import write_checksums
+from factory_core.bundle.detector import MODELS, PARAMS, PROCESS, files_of, load_detector
+from factory_core.bundle.model_card import model_card
+from factory_core.bundle.self_test import write_self_test
+from factory_core.bundle.stac import write_item
+from factory_core.kernel import config as configuration
+from factory_core.kernel import io
+from factory_core.kernel.errors import SceneError, SelectionError
+from factory_core.predict.model import find_models
+
+SECTIONS = ("detector", "package", "taxonomy", "predict", "postprocess")
+FILES = "files"
+
+
+def run(
+    config: DictConfig,
+    *,
+    models: Path,
+    raw: Path,
+    scenes: Path,
+    selection: Path,
+    metrics: Path,
+    out: Path,
+) -> None:
+    """Gather all that a deployed detector needs, with a scene to try it on.
+
+    Raises:
+        SelectionError: Nothing is selected for test, where the self-test is cut.
+        SceneError: A raw scene of the test split is missing.
+    """
+    paths = find_models(models)
+    areas = {split: _areas(selection, split) for split in ("train", "test")}
+    raw_scenes = _raw_scenes(config, raw, sorted(areas["test"]))
+    key = {
+        "config": configuration.to_yaml(config),
+        "inputs": io.identity([*paths, *raw_scenes.values(), scenes / PROCESS, selection, metrics]),
+    }
+    figures = io.read_json(metrics)
+    with io.staged(out, key=key) as work:
+        for left in work.iterdir():  # of a run that was killed: all of it is made in seconds
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
+        for path in paths:
+            target = work / MODELS / path.parent.name / path.name
+            target.parent.mkdir(parents=True)
+            shutil.copyfile(path, target)
+        shutil.copyfile(scenes / PROCESS, work / PROCESS)
+        _write_params(config, work)
+        detector = load_detector(work)
+        write_self_test(detector, raw_scenes, areas["test"], work)
+        signature = detector.engine.ensemble.signature
+        card = model_card(config, signature, figures)
+        (work / "README.md").write_text(card, encoding="utf-8")
+        write_item(config, signature, areas["train"], work)
+        write_checksums(work)
+
+
+def _areas(selection: Path, split: str) -> dict[str, GeoSeries]:
+    areas = io.read_areas(selection / "selection.parquet", split)
+    if not areas:
+        raise SelectionError(
+            f"{selection / 'selection.parquet'} has nothing for the split {split!r}, which the "
+            "bundle tells about. Widen `select.where`, or give the split a larger share."
+        )
+    return areas
+
+
+def _raw_scenes(config: DictConfig, raw: Path, scene_ids: list[str]) -> dict[str, Path]:
+    there = {path.stem: path for path in sorted(raw.glob(config.catalogue.scenes))}
+    missing = [scene_id for scene_id in scene_ids if scene_id not in there]
+    if missing:
+        raise SceneError(
+            f"{raw} has no scene {', '.join(missing)} under {config.catalogue.scenes!r}, but the "
+            "selection names it. Fetch the raw data again (`dvc pull`), or run `dvc repro`."
+        )
+    return {scene_id: there[scene_id] for scene_id in scene_ids}
+
+
+def _write_params(config: DictConfig, work: Path) -> None:
+    """Write the choices that a deployed detector reads, and the files that its parts read."""
+    params = OmegaConf.masked_copy(config, list(SECTIONS))
+    params.catalogue = {"bands": config.catalogue.bands}
+    tasks = params.postprocess.get("tasks") or {}
+    for name, part in tasks.items():
+        built = configuration.build(part, where=f"postprocess.tasks.{name}")
+        for field, path in files_of(built).items():
+            target = work / FILES / name / path.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
+            part[field] = target.relative_to(work).as_posix()
+    (work / PARAMS).write_text(configuration.to_yaml(params), encoding="utf-8")
+    _copy_own_parts(config, work)
+
+
+def _copy_own_parts(config: DictConfig, work: Path) -> None:
+    """Copy the detector's own package where a task of the bundle is of it."""
+    package = config.package
+    texts = [(work / name).read_text(encoding="utf-8") for name in (PARAMS, PROCESS)]
+    if any(f"{package}." in text for text in texts):
+        shutil.copytree(package, work / package, ignore=shutil.ignore_patterns("__pycache__"))
