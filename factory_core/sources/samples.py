@@ -9,8 +9,10 @@ from pathlib import Path
 from factory_core.kernel import io
 from factory_core.kernel.errors import ConfigError
 from factory_core.sources import neon_trees
+from factory_core.sources.airfield import sample as airfield
 
 SAMPLES: Mapping[str, Callable[..., None]] = {
+    "airfield": airfield.write,
     "neon_trees": neon_trees.write,
 }
 # Written into a sample, so that a finished one is known from another or an unfinished one.

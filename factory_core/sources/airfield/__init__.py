@@ -1,0 +1,1 @@
+"""The sample `airfield`: imagery of airfields made by code, with exact labels."""
