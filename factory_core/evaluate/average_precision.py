@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-import shapely
 
-from factory_core.evaluate.matching import NONE, Comparison, Match, match_greedily, same_class
+from factory_core.evaluate.matching import NONE, Comparison, match_greedily, same_class
 
 IOUS = np.linspace(0.5, 0.95, 10)
 
 
 def average_precision(
-    comparisons: Sequence[Comparison], *, classes: Sequence[str], match: Match
+    comparisons: Sequence[Comparison], *, classes: Sequence[str]
 ) -> dict[str, np.ndarray | None]:
     """Average precision of each class at the overlaps of COCO, 0.50 to 0.95 by 0.05.
 
     All detections of a scene count: COCO's limit of 100 an image, which would silently
-    drop most of a large scene, is lifted.
+    drop most of a large scene, is lifted. `COCOeval` itself, hotcoco's and pycocotools',
+    holds a matrix of all detections by all labels of an image, 20 GB for 50,000 trees on
+    one scene; the matches here come from the pairs that touch, and are the same.
 
     Args:
-        comparisons: Scenes in a fixed order.
+        comparisons: Scenes in a fixed order; their overlaps say whether boxes or polygons.
         classes: Names at the level of training.
-        match: `box` is COCO's own evaluation (hotcoco, equal to pycocotools); `polygon`
-            gives hotcoco's average precision the matches of exact polygons.
 
     Returns:
         `(10,)` a class, or None where it has no label.
@@ -33,76 +31,20 @@ def average_precision(
     Source: Lin et al., Microsoft COCO (2014), and https://cocodataset.org/#detection-eval:
     precision interpolated at 101 recalls.
     """
-    values = _of_boxes if match == "box" else _of_polygons
-    labelled = {label for c in comparisons for label in c.scene.labels["label"]}
-    found = values(comparisons, classes=classes)
-    return {name: found[name] if name in labelled else None for name in classes}
-
-
-def _of_boxes(
-    comparisons: Sequence[Comparison], *, classes: Sequence[str]
-) -> dict[str, np.ndarray]:
-    from hotcoco import COCO, COCOeval
-
-    number = {name: index for index, name in enumerate(classes, start=1)}
-    images, boxes, kinds, found = [], [], [], []
-    for image, comparison in enumerate(comparisons, start=1):
-        scene = comparison.scene
-        origin = np.array([scene.geobox.affine.c, scene.geobox.affine.f])
-        images.append(np.full(len(scene.labels), image))
-        boxes.append(_xywh(scene.labels.geometry.to_numpy(), origin=origin))
-        kinds.append(scene.labels["label"].map(number).to_numpy(int))
-        found.append(
-            np.column_stack(
-                [
-                    np.full(len(scene.detections), image),
-                    _xywh(scene.detections.geometry.to_numpy(), origin=origin),
-                    scene.detections["score"].to_numpy(float),
-                    scene.detections["label"].map(number).to_numpy(float),
-                ]
-            )
-        )
-    truth = COCO.from_arrays(
-        [{"id": image, "width": 0, "height": 0} for image in range(1, len(comparisons) + 1)],
-        [{"id": index, "name": name} for name, index in number.items()],
-        np.concatenate(images),
-        np.concatenate(kinds),
-        np.concatenate(boxes),
-    )
-    evaluation = COCOeval(truth, truth.load_res(np.concatenate(found)), "bbox")
-    evaluation.params.iou_thrs = IOUS.tolist()
-    evaluation.params.max_dets = [max(1, *map(len, found))]
-    evaluation.params.area_rng = [[0.0, np.inf]]
-    evaluation.params.area_rng_lbl = ["all"]
-    evaluation.evaluate()
-    evaluation.accumulate()
-    accumulated: Any = evaluation.eval
-    precision = np.asarray(accumulated["precision"])  # (iou, recall, class, size, limit)
-    return {name: precision[:, :, index, 0, 0].mean(axis=1) for index, name in enumerate(classes)}
-
-
-def _xywh(geometries: np.ndarray, *, origin: np.ndarray) -> np.ndarray:
-    bounds = shapely.bounds(geometries).reshape(-1, 4)
-    return np.column_stack([bounds[:, :2] - origin, bounds[:, 2:] - bounds[:, :2]])
-
-
-def _of_polygons(
-    comparisons: Sequence[Comparison], *, classes: Sequence[str]
-) -> dict[str, np.ndarray]:
     from hotcoco import metrics
 
     values = {name: np.zeros(len(IOUS)) for name in classes}
+    pairs = [same_class(c.overlaps, scene=c.scene) for c in comparisons]
     for at, iou in enumerate(IOUS):
         label_of = [
-            match_greedily(
-                same_class(c.overlaps, scene=c.scene), iou=iou, count=len(c.scene.detections)
-            )
-            for c in comparisons
+            match_greedily(touching, iou=iou, count=len(c.scene.detections))
+            for touching, c in zip(pairs, comparisons, strict=True)
         ]
         for name in classes:
             scores, right, labels = ranked(comparisons, label_of, label=name)
             values[name][at] = metrics.average_precision(scores, right, num_gt=labels)
-    return values
+    labelled = {label for c in comparisons for label in c.scene.labels["label"]}
+    return {name: values[name] if name in labelled else None for name in classes}
 
 
 def precision_recall(comparisons: Sequence[Comparison], *, label: str) -> list[tuple[float, float]]:

@@ -32,18 +32,19 @@ def measure(
 
     Over all classes, F1, precision and recall pool the counts; average precision is the
     mean over classes with labels (COCO), pixel IoU over classes that cover any pixel (VOC).
+    A slice of a context without a scene is left out.
 
     Args:
         comparisons: One a scene, matched at `iou`.
         classes: Names at the level of training.
-        match: What was compared, for the average precision.
-        iou: Overlap at which `comparisons` were matched, repeated in the result.
+        match: What was compared, repeated in the result.
+        iou: Overlap at which it was matched, repeated in the result.
         contexts: One column a context, in [0, 1], indexed by `scene_id`.
         context_edges: Where low ends and high begins: one or two values.
         min_labels: A slice with fewer labels gets counts and a note, but no ratio.
         pixels: `(class, 2)` of `count_pixels` summed over scenes, for score maps.
     """
-    precisions = average_precision(comparisons, classes=classes, match=match)
+    precisions = average_precision(comparisons, classes=classes)
     covered = intersection_over_union(pixels) if pixels is not None else None
     total = count(comparisons)
     by_class: dict[str, Any] = {}
@@ -66,6 +67,8 @@ def measure(
     return {
         **headline,
         **_counts(total),
+        "missed": total.missed,
+        "false": total.false,
         "labels_too_coarse": sum(c.scene.coarse_labels for c in comparisons),
         "scenes": len(comparisons),
         "area_km2": _rounded(sum(c.scene.area.area for c in comparisons) / 1e6),
@@ -77,6 +80,7 @@ def measure(
             context: {
                 name: _slice(chosen, min_labels=min_labels)
                 for name, chosen in _cut(comparisons, contexts[context], edges=context_edges)
+                if chosen
             }
             for context in contexts.columns
         },
@@ -128,8 +132,6 @@ def _counts(counts: Counts) -> dict[str, int]:
         "labels": counts.labels,
         "detections": counts.detections,
         "found": counts.found,
-        "missed": counts.missed,
-        "false": counts.false,
     }
 
 

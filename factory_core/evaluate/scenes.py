@@ -117,8 +117,8 @@ def _scene(
         path=path,
         geobox=geobox,
         area=here,
-        labels=_in_fixed_order(fine),
-        detections=_in_fixed_order(seen),
+        labels=in_fixed_order(fine),
+        detections=in_fixed_order(seen),
         coarse_labels=len(levelled) - len(fine),
     )
 
@@ -135,7 +135,7 @@ def _inside(
     return frame[shapely.intersects(area, frame.representative_point().array)]
 
 
-def _in_fixed_order(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+def in_fixed_order(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     """Highest score first, equal scores by place: no result depends on the order of rows."""
     keys = [frame["label"].to_numpy(str), *frame.bounds.to_numpy().T]
     if "score" in frame:

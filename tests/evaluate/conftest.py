@@ -55,7 +55,7 @@ def detections_frame(detections: Detections, *, scene_id: str = "a") -> gpd.GeoD
 
 def make_scene(labels: Labels, detections: Detections, *, scene_id: str = "a") -> Scene:
     """A scene in memory, as `read_scenes` gives it, all of it in the split."""
-    from factory_core.evaluate.scenes import _in_fixed_order
+    from factory_core.evaluate.scenes import in_fixed_order
 
     grid = geobox()
     return Scene(
@@ -63,8 +63,8 @@ def make_scene(labels: Labels, detections: Detections, *, scene_id: str = "a") -
         path=Path(f"{scene_id}.tif"),
         geobox=grid,
         area=footprint(grid),
-        labels=_in_fixed_order(labels_frame(labels, scene_id=scene_id)),
-        detections=_in_fixed_order(detections_frame(detections, scene_id=scene_id)),
+        labels=in_fixed_order(labels_frame(labels, scene_id=scene_id)),
+        detections=in_fixed_order(detections_frame(detections, scene_id=scene_id)),
         coarse_labels=0,
     )
 

@@ -17,7 +17,7 @@ from factory_core.evaluate.plots import confusion_counts
 from tests.evaluate.conftest import CLASSES, LEFT, TOP, make_scene, square
 
 
-def random_scenes(*, seed: int, count: int) -> list:
+def random_scenes(*, seed: int, count: int, match="box") -> list:
     """Two scenes with `count` labels: detections moved, of another class, false and missing."""
     draw = np.random.default_rng(seed)
     scenes = []
@@ -35,7 +35,7 @@ def random_scenes(*, seed: int, count: int) -> list:
             if draw.random() < 0.9
         ]
         scenes.append(make_scene(labels, detections, scene_id=scene_id))
-    return [compare(scene, match="box", iou=0.5) for scene in scenes]
+    return [compare(scene, match=match, iou=0.5) for scene in scenes]
 
 
 def by_pycocotools(comparisons) -> dict[str, np.ndarray]:
@@ -81,9 +81,9 @@ def by_pycocotools(comparisons) -> dict[str, np.ndarray]:
 @pytest.mark.parametrize("match", ["box", "polygon"])
 @pytest.mark.parametrize(("seed", "count"), [(0, 5), (1, 60), (2, 300)])
 def test_equals_pycocotools(seed, count, match):
-    comparisons = random_scenes(seed=seed, count=count)
+    comparisons = random_scenes(seed=seed, count=count, match=match)
     expected = by_pycocotools(comparisons)
-    found = average_precision(comparisons, classes=CLASSES, match=match)
+    found = average_precision(comparisons, classes=CLASSES)
     for name in CLASSES:
         np.testing.assert_allclose(found[name], expected[name], atol=1e-6)
 
@@ -92,7 +92,7 @@ def test_counts_every_detection_of_a_scene():
     """150 labels, all found: COCO's limit of 100 would stop at a recall of 2 / 3."""
     labels = [("house", square(12 * (i % 20), 12 * (i // 20))) for i in range(150)]
     scene = make_scene(labels, [(name, 0.9, shape) for name, shape in labels])
-    found = average_precision([compare(scene, match="box", iou=0.5)], classes=CLASSES, match="box")
+    found = average_precision([compare(scene, match="box", iou=0.5)], classes=CLASSES)
     assert found["house"].tolist() == [1.0] * 10
 
 
@@ -115,7 +115,7 @@ def test_counts_every_detection_of_a_scene():
 )
 def test_hand_worked_cases(match, labels, detections, expected):
     comparison = compare(make_scene(labels, detections), match=match, iou=0.5)
-    found = average_precision([comparison], classes=CLASSES, match=match)
+    found = average_precision([comparison], classes=CLASSES)
     assert found["road"] is None
     if expected is None:
         assert found["house"] is None
@@ -126,7 +126,7 @@ def test_hand_worked_cases(match, labels, detections, expected):
 def test_the_curve_has_the_average_precision_as_its_mean():
     comparisons = random_scenes(seed=3, count=80)
     points = precision_recall(comparisons, label="house")
-    expected = average_precision(comparisons, classes=CLASSES, match="box")["house"][0]
+    expected = average_precision(comparisons, classes=CLASSES)["house"][0]
     assert sum(precision for _, precision in points) / 101 == pytest.approx(expected)
     assert [recall for recall, _ in points] == pytest.approx(np.arange(len(points)) / 100)
 
