@@ -18,16 +18,17 @@ class Haze:
     By the dark channel prior (He, Sun and Tang, Single image haze removal using dark channel
     prior, IEEE TPAMI 33, 2011): near every clear point something is dark in one visible band, a
     shadow or a leaf; what brightness is left there is haze. It is divided by the light
-    of the air, the colour of the pixels with the brightest dark channel. Large evenly
-    bright ground (snow without shadow) is taken for haze.
+    of the air, the colour of the pixels with the brightest dark channel, or `min_airlight`
+    in a scene without haze, where that is the ground. Large evenly bright ground (sand
+    or snow without a shadow) is taken for haze.
 
     Attributes:
         window_px: Side of the neighbourhood, in pixels of the shrunken scene.
-        strength: Share of the veil that counts (omega of the source, which keeps some).
+        min_airlight: Least reflectance of full haze.
     """
 
-    window_px: int = 61
-    strength: float = 1.0
+    window_px: int = 121
+    min_airlight: float = 0.4
 
     def __call__(self, image: Mapping[str, np.ndarray]) -> float:
         """Mean veil over `image`, 1 minus the transmission of the source.
@@ -46,9 +47,9 @@ class Haze:
         if not seen.any():
             return float("nan")
         dark = _dark_channel(pixels, seen, self.window_px)
-        airlight = _airlight(pixels, dark, seen)
+        airlight = _airlight(pixels, dark, seen, least=self.min_airlight)
         veil = _dark_channel(pixels / airlight[:, None, None], seen, self.window_px)
-        return float(np.clip(self.strength * veil[seen].mean(), 0, 1))
+        return float(np.clip(veil[seen].mean(), 0, 1))
 
 
 def _dark_channel(pixels: np.ndarray, seen: np.ndarray, window_px: int) -> np.ndarray:
@@ -56,7 +57,9 @@ def _dark_channel(pixels: np.ndarray, seen: np.ndarray, window_px: int) -> np.nd
     return np.asarray(minimum_filter(darkest, size=window_px, mode="nearest"))
 
 
-def _airlight(pixels: np.ndarray, dark: np.ndarray, seen: np.ndarray) -> np.ndarray:
+def _airlight(
+    pixels: np.ndarray, dark: np.ndarray, seen: np.ndarray, *, least: float
+) -> np.ndarray:
     haziest = seen & (dark >= np.quantile(dark[seen], 0.999))
     brightest = np.quantile(pixels[:, haziest], 0.95, axis=1)
-    return np.asarray(np.maximum(brightest, 1e-3))
+    return np.asarray(np.maximum(brightest, least))

@@ -18,11 +18,11 @@ class Vegetation:
     identification, Transactions of the ASAE 38, 1995).
 
     Attributes:
-        min_ndvi: Least NDVI of a pixel that counts; 0.4 leaves out sparse and dry plants.
+        min_ndvi: Least NDVI of a pixel that counts; 0.3 leaves out sparse and dry plants.
         min_excess_green: Least excess green of a pixel that counts, without near infrared.
     """
 
-    min_ndvi: float = 0.4
+    min_ndvi: float = 0.3
     min_excess_green: float = 0.08
 
     def __call__(self, image: Mapping[str, np.ndarray]) -> float:

@@ -57,6 +57,16 @@ class Kind:
         """Its class, the leaf of the taxonomy."""
         return self.path.rpartition("/")[2]
 
+    @property
+    def width(self) -> float:
+        """What it needs from side to side."""
+        return max(self.span, self.rotor)
+
+    @property
+    def is_civil(self) -> bool:
+        """Whether it flies in the colours of somebody."""
+        return self.path.startswith("aircraft/civil")
+
 
 KINDS: Mapping[str, Kind] = {
     kind.name: kind
@@ -206,7 +216,7 @@ class Aircraft:
             canvas.paint(shapes[name], self.skin, tone=0.86)
         canvas.paint(shapes["flaps"], self.skin, tone=0.62)
         canvas.paint(shapes["tips"], self.accent, opacity=0.8)
-        canvas.paint(shapes["engines"], "bare_metal" if self._is_light else self.skin, tone=0.8)
+        canvas.paint(shapes["engines"], "bare_metal" if self.kind.is_civil else self.skin, tone=0.9)
         canvas.paint(shapes["intakes"], "glass", tone=1.3)
         # A round body is brightest along its back.
         for width, tone in ((1.0, 0.72), (0.8, 0.88), (0.5, 1.0), (0.2, 1.08)):
@@ -217,10 +227,6 @@ class Aircraft:
         canvas.paint(shapes["propellers"], "asphalt", opacity=0.45)
         canvas.paint(shapes["rotor"], "asphalt", opacity=0.6)
 
-    @property
-    def _is_light(self) -> bool:
-        return self.skin == "white_skin"
-
     def _place(self, shape: BaseGeometry) -> BaseGeometry:
         turned = rotate(shape, self.heading_deg, origin=(0, 0))
         return translate(turned, self.x, self.y)
@@ -229,55 +235,23 @@ class Aircraft:
         """The pieces, nose up (towards negative y), around the middle of the body."""
         kind = self.kind
         nose, half = -kind.length / 2, kind.span / 2
-        lean = np.tan(np.radians(kind.sweep_deg))
+        lean = float(np.tan(np.radians(kind.sweep_deg)))
         front = nose + kind.wing_at * kind.length
-        wing = _both(
-            [(0, front), (half, front + half * lean), (half, front + half * lean + kind.tip)]
-            + [(kind.span * 0.17, front + kind.root * 1.02), (0, front + kind.root)]
-        )
-        flaps = _both(
-            [
-                (kind.body * 0.6, front + kind.root * 0.88),
-                (half * 0.72, front + half * 0.72 * lean + kind.tip * 1.32),
-                (half * 0.72, front + half * 0.72 * lean + kind.tip * 1.44),
-                (kind.body * 0.6, front + kind.root * 0.96),
-            ]
-        )
-        end, tail_half = kind.length / 2, kind.tail_span / 2
-        tail_root = kind.root * 0.42
-        tail_lean = max(lean, 0.15)
-        stabiliser = _both(
-            [
-                (0, end - tail_root * 1.5),
-                (tail_half, end - tail_root * 1.5 + tail_half * tail_lean),
-                (tail_half, end - tail_root * 0.9 + tail_half * tail_lean),
-                (0, end - tail_root * 0.25),
-            ]
-        )
-        fin_width = max(0.35, kind.body * 0.09)
+        end, tail_root = kind.length / 2, kind.root * 0.42
+        fin = max(0.35, kind.body * 0.09)
         engines, intakes, propellers = self._engines(front, lean)
-        tip = _both(
-            [(half * 0.93, front + half * 0.93 * lean), (half, front + half * lean)]
-            + [
-                (half, front + half * lean + kind.tip),
-                (half * 0.93, front + half * lean + kind.tip),
-            ]
-        )
+        nothing = Polygon()
         return {
             "body": self._body(1.0),
-            "wings": wing,
-            "flaps": flaps,
-            "tips": tip if kind.path.startswith("aircraft/civil") else Polygon(),
-            "tail": stabiliser,
-            "pylons": _both(
-                [(0, end * 0.52), (kind.body, end * 0.56), (kind.body, end * 0.7), (0, end * 0.7)]
-            )
-            if kind.tail_engines
-            else Polygon(),
-            "fin": box(-fin_width, end - tail_root * 1.7, fin_width, end - tail_root * 0.1),
-            "stripe": box(-kind.body * 0.10, nose + kind.length * 0.2, kind.body * 0.10, end * 0.6)
+            "wings": _wing(half, front, kind.root, kind.tip, lean, knee=kind.span * 0.17),
+            "flaps": _flaps(half, front, kind.root, kind.tip, lean, inner=kind.body * 0.6),
+            "tips": _tips(half, front, kind.tip, lean) if kind.is_civil else nothing,
+            "tail": _tail(kind.tail_span / 2, end, tail_root, max(lean, 0.15)),
+            "pylons": _pylons(kind.body, end) if kind.tail_engines else nothing,
+            "fin": box(-fin, end - tail_root * 1.7, fin, end - tail_root * 0.1),
+            "stripe": box(-kind.body * 0.1, nose + kind.length * 0.2, kind.body * 0.1, end * 0.6)
             if "general" in kind.path
-            else Polygon(),
+            else nothing,
             "cockpit": _cockpit(kind, nose),
             "engines": engines,
             "intakes": intakes,
@@ -310,9 +284,9 @@ class Aircraft:
             wide, long = (kind.body * 0.30, kind.body * 0.9)
             if kind.propellers:
                 wide, long = kind.body * 0.16, kind.body * 0.8
-            lip = front + x * lean - long * 0.6
+            lip = front + x * lean - long * 0.75
             for side in (-x, x):
-                bodies.append(box(side - wide, lip, side + wide, lip + long * 1.2))
+                bodies.append(box(side - wide, lip, side + wide, lip + long * 1.1))
                 intakes.append(box(side - wide * 0.8, lip, side + wide * 0.8, lip + 0.5))
                 discs.append(_disc(side, lip, 2.0))
         if kind.tail_engines:
@@ -324,6 +298,60 @@ class Aircraft:
             discs.append(_disc(0, -kind.length / 2 + 0.15, 0.95))
         turning = union_all(discs) if kind.propellers else Polygon()
         return union_all(bodies), union_all(intakes), turning
+
+
+def _wing(
+    half: float, front: float, root: float, tip: float, lean: float, *, knee: float
+) -> BaseGeometry:
+    back = front + half * lean
+    return _both(
+        [
+            (0, front),
+            (half, back),
+            (half, back + tip),
+            (knee, front + root * 1.02),
+            (0, front + root),
+        ]
+    )
+
+
+def _flaps(
+    half: float, front: float, root: float, tip: float, lean: float, *, inner: float
+) -> BaseGeometry:
+    """The rear edge of the wing, in shade between its slots."""
+    outer = half * 0.72
+    rear = front + outer * lean
+    return _both(
+        [
+            (inner, front + root * 0.90),
+            (outer, rear + tip * 1.36),
+            (outer, rear + tip * 1.46),
+            (inner, front + root * 0.96),
+        ]
+    )
+
+
+def _tips(half: float, front: float, tip: float, lean: float) -> BaseGeometry:
+    inner, outer = front + half * 0.95 * lean, front + half * lean
+    return _both(
+        [(half * 0.95, inner), (half, outer), (half, outer + tip), (half * 0.95, inner + tip)]
+    )
+
+
+def _tail(half: float, end: float, root: float, lean: float) -> BaseGeometry:
+    front = end - root * 1.5
+    return _both(
+        [
+            (0, front),
+            (half, front + half * lean),
+            (half, front + root * 0.6 + half * lean),
+            (0, end - root * 0.25),
+        ]
+    )
+
+
+def _pylons(body: float, end: float) -> BaseGeometry:
+    return _both([(0, end * 0.52), (body, end * 0.56), (body, end * 0.7), (0, end * 0.7)])
 
 
 def _both(right: list[tuple[float, float]]) -> BaseGeometry:

@@ -76,7 +76,7 @@ class Canvas:
             places = np.stack([x - columns.start, y - rows.start], axis=1) * FINER - 0.5
             draw.polygon([(float(a), float(b)) for a, b in places], fill=fill)
         fine = np.asarray(picture, np.float32).reshape(height, FINER, width, FINER)
-        return fine.mean(axis=(1, 3)) / 255
+        return np.asarray(fine.mean(axis=(1, 3)) / 255)
 
 
 def texture(
@@ -91,4 +91,4 @@ def texture(
         fine = zoom(coarse, size, order=1 if size < 4 else 3) if size > 1 else coarse
         total += fine[size : size + height, size : size + width] * size**0.7
         size //= 2
-    return (total - total.mean()) / max(float(total.std()), 1e-6)
+    return np.asarray((total - total.mean()) / max(float(total.std()), 1e-6))

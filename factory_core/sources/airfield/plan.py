@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 from shapely import union_all
 from shapely.affinity import rotate, translate
-from shapely.geometry import LineString, Polygon, box
+from shapely.geometry import LineString, Point, Polygon, box
 from shapely.geometry.base import BaseGeometry
 
 from factory_core.sources.airfield.aircraft import ACCENTS, KINDS, Aircraft, Kind
@@ -16,9 +15,10 @@ from factory_core.sources.airfield.aircraft import ACCENTS, KINDS, Aircraft, Kin
 # Who uses the apron: the kinds that stand on it, the largest first.
 USERS = {
     "airline": ("wide_body", "narrow_body", "narrow_body", "business_jet"),
-    "flightline": ("airlifter", "fighter", "fighter", "fighter", "attack_helicopter"),
-    "club": ("business_jet", "light_propeller", "light_propeller", "light_propeller"),
+    "flightline": ("airlifter", "fighter", "fighter", "attack_helicopter"),
+    "club": ("business_jet", "light_propeller"),
 }
+CARS = ("white_skin", "bare_metal", "rubber", "navy_blue", "bright_red")
 ROOFS = ("roof_metal", "roof_white", "roof_bitumen", "roof_tiles", "roof_green")
 
 
@@ -73,18 +73,19 @@ class Plan:
 
     def kept_free(self) -> BaseGeometry:
         """Where no tree may grow."""
+        far = self.side * 2
+        strip = self.place(box(-far, -0.46 * self.side, far, 0.44 * self.side))
         shapes = [paint.shape for paint in self.pavements]
-        shapes += [building.outline for building in self.buildings]
-        return union_all(shapes).buffer(6)
+        return union_all([strip, *shapes]).buffer(4)
 
 
 def draw_plan(side: float, *, users: str, turn_deg: float, rng: np.random.Generator) -> Plan:
     """Lay out an airfield on a square of `side` metres."""
     plan = Plan(side, turn_deg)
     far = side * 0.75
-    runway_at, runway_wide = -0.36 * side, float(np.clip(0.14 * side, 6, 45))
-    taxi_at, taxi_wide = -0.12 * side, float(np.clip(0.06 * side, 4, 18))
-    apron = (-0.34 * side, 0.0, 0.36 * side, 0.27 * side)
+    runway_at, runway_wide = -0.37 * side, float(np.clip(0.14 * side, 6, 45))
+    taxi_at, taxi_wide = -0.15 * side, float(np.clip(0.06 * side, 4, 18))
+    apron = (-0.36 * side, -0.025 * side, 0.38 * side, 0.30 * side)
     _add_taxiways(plan, runway_at, taxi_at, taxi_wide, apron, far, rng)
     _add_runway(plan, runway_at, runway_wide, far, rng)
     _add_apron(plan, apron, rng)
@@ -109,8 +110,10 @@ def _add_taxiways(
     for along in (start, start + 0.42 * plan.side):
         slant = 0.10 * plan.side
         lines.append(_curved([(along, taxi_at), (along + slant, runway_at)], ease=0.25))
-    for along in (apron[0] * 0.55, apron[2] * 0.6):
-        lines.append(_curved([(along, taxi_at), (along, apron[1] + 0.05 * plan.side)], ease=0.0))
+    lines += [
+        LineString([(along, taxi_at), (along, apron[1] + 0.02 * plan.side)])
+        for along in (apron[0] * 0.55, apron[2] * 0.6)
+    ]
     strips = union_all([line.buffer(wide / 2, cap_style="flat") for line in lines])
     rounded = strips.buffer(wide * 0.6).buffer(-wide * 0.6)
     plan.pavements.append(Paint(plan.place(rounded.buffer(2.2)), "mown_grass", tone=0.8))
@@ -190,7 +193,7 @@ def _add_buildings(
     plan: Plan, apron: tuple[float, float, float, float], rng: np.random.Generator
 ) -> None:
     left, _, right, bottom = apron
-    road_at = 0.455 * plan.side
+    road_at = 0.47 * plan.side
     road = box(-plan.side, road_at - 3.2, plan.side, road_at + 3.2)
     plan.pavements.append(Paint(plan.place(road.buffer(1.2)), "gravel", tone=0.75))
     plan.pavements.append(Paint(plan.place(road), "worn_asphalt", tone=0.9))
@@ -198,11 +201,11 @@ def _add_buildings(
         [box(x, road_at - 0.12, x + 3, road_at + 0.12) for x in np.arange(-plan.side, plan.side, 9)]
     )
     plan.markings.append(Paint(plan.place(dashes), "white_paint", opacity=0.7))
-    x, depth_max = left - 0.06 * plan.side, 0.115 * plan.side
+    x, depth_max = left - 0.06 * plan.side, 0.11 * plan.side
     while x < right + 0.08 * plan.side:
         wide = float(np.clip(rng.uniform(0.06, 0.16) * plan.side, 5, 70))
         deep = float(np.clip(rng.uniform(0.6, 1.0) * depth_max, 4, 45))
-        top = bottom + 0.025 * plan.side
+        top = bottom + 0.02 * plan.side
         if rng.random() < 0.82:
             _add_building(plan, x, top, wide, deep, rng)
         elif wide > 12:
@@ -241,48 +244,37 @@ def _add_car_park(
 def _park_aircraft(
     plan: Plan, apron: tuple[float, float, float, float], users: str, rng: np.random.Generator
 ) -> None:
+    """Fill the apron with columns of stands, the first as wide as the largest kind that fits."""
     left, top, right, bottom = apron
-    gap = float(np.clip(plan.side * 0.012, 1.0, 6.0))
-    row = top + 0.055 * plan.side
-    while row < bottom:
-        fitting = [
-            KINDS[name] for name in USERS[users] if KINDS[name].length < bottom - row - gap / 2
-        ]
-        if not fitting:
-            break
-        lead = (
-            fitting[0]
-            if row == top + 0.055 * plan.side
-            else fitting[int(rng.integers(len(fitting)))]
-        )
-        deep, x = lead.length + gap, left + gap
-        for kind in _stands(lead, fitting, rng):
-            wide = max(kind.span, kind.rotor)
-            if x + wide > right - gap:
-                if wide == min(max(k.span, k.rotor) for k in fitting):
-                    break
-                continue
-            middle = (x + wide / 2, row + deep / 2)
-            _add_stand(plan, kind, middle, gap)
-            if rng.random() < 0.86:
-                _add_aircraft(plan, kind, middle, 180 + rng.normal(0, 3.0), rng)
+    gap = float(np.clip(plan.side * 0.012, 1.0, 5.0))
+    top += 0.03 * plan.side
+    kinds = [KINDS[name] for name in USERS[users]]
+    kinds = [kind for kind in kinds if kind.length + gap <= bottom - top]
+    lead = max(kinds, key=lambda kind: kind.length, default=None)
+    x = left + gap
+    while lead is not None and x + lead.width + gap <= right:
+        y, kind = top, lead
+        while True:
+            middle = (x + lead.width / 2, y + kind.length / 2)
+            _add_stand(plan, kind, middle)
+            if rng.random() < 0.75:
+                _add_aircraft(plan, kind, middle, 180 + float(rng.normal(0, 3)), rng)
                 _add_trucks(plan, kind, middle, rng)
-            x += wide + gap
-        row += deep
+            y += kind.length + gap
+            below = [k for k in kinds if k.width <= lead.width and k.length + gap <= bottom - y]
+            if not below:
+                break
+            kind = below[int(rng.integers(len(below)))]
+        x += lead.width + gap
+        beside = [kind for kind in kinds if x + kind.width + gap <= right]
+        lead = beside[int(rng.integers(len(beside)))] if beside else None
 
 
-def _stands(lead: Kind, fitting: list[Kind], rng: np.random.Generator) -> Iterator[Kind]:
-    smaller = [kind for kind in fitting if kind.length <= lead.length]
-    yield lead
-    for _ in range(400):
-        yield smaller[int(rng.integers(len(smaller)))]
-
-
-def _add_stand(plan: Plan, kind: Kind, middle: tuple[float, float], gap: float) -> None:
+def _add_stand(plan: Plan, kind: Kind, middle: tuple[float, float]) -> None:
     x, y = middle
-    half = kind.length / 2 + gap / 2
+    half = kind.length / 2
     lead_in = LineString([(x, y - half), (x, y + half * 0.8)]).buffer(0.2)
-    stop = box(x - 2, y + half * 0.8 - 0.2, x + 2, y + half * 0.8 + 0.2)
+    stop = box(x - 1.5, y + half * 0.8 - 0.2, x + 1.5, y + half * 0.8 + 0.2)
     plan.markings.append(Paint(plan.place(union_all([lead_in, stop])), "yellow_paint", opacity=0.8))
 
 
@@ -293,30 +285,26 @@ def _add_aircraft(
     heading_deg: float,
     rng: np.random.Generator,
 ) -> None:
-    spot = plan.place(box(middle[0], middle[1], middle[0] + 1e-6, middle[1] + 1e-6)).centroid
-    plan.aircraft.append(
-        Aircraft(
-            kind,
-            spot.x,
-            spot.y,
-            heading_deg + plan.turn_deg,
-            skin=str(rng.choice(kind.skins)),
-            accent=str(rng.choice(ACCENTS))
-            if kind.path.startswith("aircraft/civil")
-            else kind.skins[0],
-        )
-    )
+    spot = plan.place(Point(middle))
+    skin = str(rng.choice(kind.skins))
+    accent = str(rng.choice(ACCENTS)) if kind.is_civil else skin
+    heading_deg += plan.turn_deg
+    plan.aircraft.append(Aircraft(kind, spot.x, spot.y, heading_deg, skin=skin, accent=accent))
 
 
 def _add_trucks(
     plan: Plan, kind: Kind, middle: tuple[float, float], rng: np.random.Generator
 ) -> None:
+    """Trucks that serve an aircraft, where they touch none."""
     for _ in range(int(rng.integers(0, 4)) if kind.length > 15 else 0):
-        x = middle[0] + rng.choice([-1, 1]) * (kind.body / 2 + rng.uniform(2.5, 7))
-        y = middle[1] + rng.uniform(-0.42, -0.1) * -kind.length
-        truck = rotate(box(x - 1.2, y - 2.6, x + 1.2, y + 2.6), rng.uniform(0, 180))
-        skin = str(rng.choice(["white_skin", "yellow_paint", "white_skin", "orange"]))
-        plan.vehicles.append(Paint(plan.place(truck), skin))
+        x = middle[0] + float(rng.choice([-1, 1]) * (kind.body / 2 + rng.uniform(2.5, 7)))
+        y = middle[1] + float(rng.uniform(-0.1, 0.42)) * kind.length
+        truck = plan.place(rotate(box(x - 1.2, y - 2.6, x + 1.2, y + 2.6), rng.uniform(0, 180)))
+        room = truck.buffer(0.7)
+        taken = [one.outline() for one in plan.aircraft] + [one.shape for one in plan.vehicles]
+        if not any(room.intersects(other) for other in taken):
+            skin = str(rng.choice(["white_skin", "yellow_paint", "white_skin", "orange"]))
+            plan.vehicles.append(Paint(truck, skin))
 
 
 def _roll_aircraft(plan: Plan, taxi_at: float, users: str, rng: np.random.Generator) -> None:

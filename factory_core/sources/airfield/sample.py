@@ -21,7 +21,7 @@ from factory_core.sources.airfield.scene import RESOLUTION_M, Scene, Setting, ma
 from factory_core.sources.airfield.spectra import BANDS
 
 SIZE_PX = 512
-MIN_SIZE_PX, MAX_SIZE_PX = 64, 8192
+MIN_SIZE_PX, MAX_SIZE_PX = 64, 4096
 CRS = "EPSG:32633"
 FIRST_CORNER_M = (452_000.0, 5_411_000.0)
 # An aircraft of which less than this share is in the scene is no label.

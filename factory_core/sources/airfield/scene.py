@@ -17,7 +17,7 @@ RESOLUTION_M = 0.5
 WHITE = 10_000
 # Light that the air of a clear day adds, and light of thick haze: both bluish.
 CLEAR_AIR = np.array([0.022, 0.012, 0.006, 0.003], np.float32)
-HAZE_LIGHT = np.array([0.66, 0.62, 0.58, 0.50], np.float32)
+HAZE_LIGHT = np.array([0.50, 0.475, 0.45, 0.40], np.float32)
 # Haze thins out towards longer waves as the power -1.3 of the wavelength (Angstrom).
 HAZE_DEPTH = np.array([1.24, 1.00, 0.81, 0.61], np.float32)
 

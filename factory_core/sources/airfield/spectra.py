@@ -15,9 +15,9 @@ BANDS = ("blue", "green", "red", "nir")
 Spectrum = tuple[float, float, float, float]
 
 SURFACES: dict[str, Spectrum] = {
-    "mown_grass": (0.045, 0.095, 0.060, 0.39),
-    "meadow": (0.035, 0.085, 0.045, 0.46),
-    "crop": (0.040, 0.105, 0.050, 0.52),
+    "mown_grass": (0.046, 0.112, 0.072, 0.40),
+    "meadow": (0.040, 0.105, 0.058, 0.46),
+    "crop": (0.042, 0.122, 0.056, 0.52),
     "ripe_crop": (0.100, 0.165, 0.190, 0.36),
     "stubble": (0.110, 0.155, 0.200, 0.28),
     "soil": (0.075, 0.105, 0.140, 0.20),

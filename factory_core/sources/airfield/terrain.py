@@ -81,7 +81,7 @@ def _fields(
     count = max(6, int((side / 70) ** 2) + 6)
     middles = rng.uniform(-0.8 * side, 0.8 * side, size=(count, 2)) * [1, 2.2]
     places = np.stack([along.ravel(), across.ravel() * 2.2], axis=1)
-    return cKDTree(middles).query(places, p=1)[1].reshape(along.shape)
+    return np.asarray(cKDTree(middles).query(places, p=1)[1]).reshape(along.shape)
 
 
 def _lay_snow(
