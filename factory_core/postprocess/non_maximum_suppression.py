@@ -14,7 +14,7 @@ Overlaps = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 # Below this many detections every pair is looked at, above it the better half thins
 # out the rest first: a million boxes on one spot are no more work than elsewhere.
-FEW = 4096
+FEW = 512
 
 
 @dataclass(frozen=True)

@@ -132,7 +132,7 @@ def greedy(boxes, scores, labels, max_iou, per_class):
     max_iou=st.sampled_from([0.0, 0.3, 0.5, 1.0]),
     per_class=st.booleans(),
     overlap_of=st.sampled_from(["box", "geometry"]),
-    few=st.sampled_from([4, 4096]),
+    few=st.sampled_from([4, 512]),
 )
 def test_suppression_equals_the_textbook(seed, count, max_iou, per_class, overlap_of, few):
     rng = np.random.default_rng(seed)
