@@ -1,1 +1,1 @@
-"""Image to outputs: architectures, encoders, losses; with `train` the only code that needs Keras."""
+"""Image to outputs: architectures, encoders, losses; needs Keras."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from keras import layers, ops
 
+from factory_core.dataset.sample import Boxes
 from factory_core.models.blocks import conv_norm_relu, head, top_down
-from factory_core.models.interface import BoxLoss, Boxes, Encoder, Model, Tensor
+from factory_core.models.interface import BoxLoss, Encoder, Model, Tensor
+from factory_core.models.measure import average_precision
 
 # Half of an object's side is this many deviations of its hill in the heat map
 # (TTFNet: alpha = 0.54, a sixth of it).
@@ -38,6 +40,7 @@ class CenterNet(Model):
     """
 
     task: ClassVar[Literal["score_map", "boxes"]] = "boxes"
+    form: ClassVar[Literal["mask", "boxes"]] = "boxes"
 
     encoder: Encoder
     loss: BoxLoss
@@ -108,6 +111,10 @@ class CenterNet(Model):
             "scores": scores,
             "classes": ops.cast(classes, "int32"),
         }
+
+    def measure(self, labels: Sequence[Boxes], outputs: dict[str, np.ndarray]) -> float:
+        """Average precision of the boxes."""
+        return average_precision(labels, outputs)
 
     def _draw(self, target: np.ndarray, xyxy_px: np.ndarray, class_index: int) -> None:
         """Add one box to the target `(rows, columns, class + 5)` of its window."""

@@ -4,25 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 Tensor = Any  # a KerasTensor while a graph is built, a tensor of the backend while it runs
-
-
-@dataclass(frozen=True)
-class Boxes:
-    """Labelled boxes of one window.
-
-    Attributes:
-        xyxy_px: `(n, 4)` float32, `x_min, y_min, x_max, y_max` in pixels of the window.
-        classes: `(n,)` int64, index into the names of the classes.
-    """
-
-    xyxy_px: np.ndarray
-    classes: np.ndarray
 
 
 class Encoder(ABC):
@@ -60,7 +46,7 @@ class Loss(ABC):
 
 
 class ScoreMapLoss(Loss):
-    """Compares class numbers `(batch, height, width, 1)` with logits `(batch, height, width, 1 + class)`."""
+    """Compares class numbers with the logits of the background and the classes."""
 
 
 class BoxLoss(Loss):
@@ -71,10 +57,14 @@ class Model(ABC):
     """An architecture with its targets, its loss and the graph that is deployed.
 
     Attributes:
-        task: What it learns from and gives: masks and a score map, or boxes.
+        task: What it gives: a score map, or boxes.
+        form: What it learns from, the form of `dataset.target`.
+        encoder: What sees the image.
+        loss: What training makes small.
     """
 
     task: ClassVar[Literal["score_map", "boxes"]]
+    form: ClassVar[Literal["mask", "boxes"]]
     encoder: Encoder
     loss: Loss
 
@@ -102,6 +92,10 @@ class Model(ABC):
     @abstractmethod
     def decode(self, output: Tensor) -> dict[str, Tensor]:
         """The deployed part: raw outputs to named scores and boxes."""
+
+    @abstractmethod
+    def measure(self, labels: Sequence[Any], outputs: dict[str, np.ndarray]) -> float:
+        """How well decoded `outputs` fit `labels`, 0 to 1; the best weights are kept by it."""
 
     @property
     def divisor_px(self) -> int:

@@ -11,6 +11,7 @@ from keras import layers, ops
 
 from factory_core.models.blocks import conv_norm_relu, head
 from factory_core.models.interface import Encoder, Model, ScoreMapLoss, Tensor
+from factory_core.models.measure import mean_iou
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class UNet(Model):
     """
 
     task: ClassVar[Literal["score_map", "boxes"]] = "score_map"
+    form: ClassVar[Literal["mask", "boxes"]] = "mask"
 
     encoder: Encoder
     loss: ScoreMapLoss
@@ -62,3 +64,7 @@ class UNet(Model):
     def decode(self, output: Tensor) -> dict[str, Tensor]:
         """Logits to `scores` `(batch, height, width, class)`, without the background."""
         return {"scores": ops.softmax(output, axis=-1)[..., 1:]}
+
+    def measure(self, labels: Sequence[Any], outputs: dict[str, np.ndarray]) -> float:
+        """Mean IoU of the classes."""
+        return mean_iou(np.stack(labels), outputs["scores"])

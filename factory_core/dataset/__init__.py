@@ -1,0 +1,1 @@
+"""Step 4: scenes and labels to windows in shards; targets and augmentations are its parts."""

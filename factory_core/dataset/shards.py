@@ -1,0 +1,89 @@
+"""Read the windows that the stage dataset wrote, by their number, without loading them all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from factory_core.dataset.arrays import CORNERS, open_array
+from factory_core.dataset.sample import Boxes, Sample
+from factory_core.kernel import io
+
+
+@dataclass(frozen=True)
+class Stats:
+    """What all windows share, `stats.json`.
+
+    Attributes:
+        form: Whether the labels are masks or boxes.
+        bands: Name of each band.
+        dtype: numpy type of the pixels.
+        nodata: Value of the pixels without data, or None.
+        classes: Name of each class, in the order of the model's outputs.
+        resolution_m: Side of a pixel in metres.
+        window_px: Side of a window.
+        mean: Mean of each band over train.
+        deviation: Standard deviation of each band over train.
+        windows: Number of windows of each split.
+        labelled: Number of windows with a label, of each split.
+    """
+
+    form: Literal["mask", "boxes"]
+    bands: tuple[str, ...]
+    dtype: str
+    nodata: float | None
+    classes: tuple[str, ...]
+    resolution_m: float
+    window_px: int
+    mean: tuple[float, ...]
+    deviation: tuple[float, ...]
+    windows: dict[str, int]
+    labelled: dict[str, int]
+
+
+def read_stats(dataset: Path) -> Stats:
+    """The `stats.json` of a dataset."""
+    content: dict[str, Any] = io.read_json(dataset / "stats.json")
+    values: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in content.items()
+    }
+    return Stats(**values)
+
+
+class Shards:
+    """The windows of one split, opened by memory map.
+
+    Args:
+        folder: `train` or `val` of a dataset.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._images = [open_array(path) for path in sorted(folder.glob("images-*.npy"))]
+        self._masks = [open_array(path) for path in sorted(folder.glob("masks-*.npy"))]
+        self._first = np.cumsum([0, *(len(shard) for shard in self._images)])
+
+    def __len__(self) -> int:
+        return int(self._first[-1])
+
+    def __getitem__(self, window: int) -> Sample:
+        """Window number `window`, its image as float32."""
+        shard = int(np.searchsorted(self._first, window, side="right")) - 1
+        place = window - int(self._first[shard])
+        image = self._images[shard][place].astype(np.float32)
+        if self._masks:
+            return Sample(image, np.array(self._masks[shard][place]))
+        return Sample(image, self._boxes[window])
+
+    @cached_property
+    def _boxes(self) -> list[Boxes]:
+        table = io.read_table(self.folder / "boxes.parquet")
+        corners = table[CORNERS].to_numpy(np.float32)
+        classes = table["class_index"].to_numpy(np.int64)
+        stops = np.searchsorted(table["window"].to_numpy(), np.arange(len(self) + 1))
+        return [Boxes(corners[start:stop], classes[start:stop]) for start, stop in pairwise(stops)]

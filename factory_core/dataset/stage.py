@@ -1,0 +1,163 @@
+"""The stage dataset: processed scenes and labels to windows in shards."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+from omegaconf import DictConfig
+
+from factory_core.dataset.cut import SceneToCut, check_scenes, cut_scene
+from factory_core.dataset.labels import number_classes
+from factory_core.dataset.shards import Stats
+from factory_core.dataset.write import choose_windows, measure_bands, write_shards
+from factory_core.kernel import config as configuration
+from factory_core.kernel import io
+from factory_core.kernel.errors import SelectionError
+from factory_core.kernel.geo import resolution_m
+
+SPLITS = ("train", "val")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The plain settings of the stage.
+
+    Args:
+        window_px: Side of a window.
+        overlap_px: Pixels that neighbours share, at least.
+        background_share: Share of the windows of train that may be without any label; the
+            others are chosen by chance. All windows of val stay.
+        shard_windows: Windows in one file.
+        seed: Of the choice of windows without label.
+    """
+
+    window_px: int
+    overlap_px: int
+    background_share: float
+    shard_windows: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        if self.window_px < 1 or not 0 <= self.overlap_px < self.window_px:
+            raise ValueError(
+                "`window_px` must be at least 1 and `overlap_px` lie in [0, window_px). "
+                f"Received: window_px={self.window_px}, overlap_px={self.overlap_px}."
+            )
+        if not 0 <= self.background_share <= 1 or self.shard_windows < 1:
+            raise ValueError(
+                "`background_share` must lie in [0, 1] and `shard_windows` be at least 1. "
+                f"Received: background_share={self.background_share}, "
+                f"shard_windows={self.shard_windows}."
+            )
+
+
+def run(config: DictConfig, *, scenes: Path, catalogue: Path, selection: Path, out: Path) -> None:
+    """Cut the scenes of train and val into windows and write them with their labels.
+
+    Raises:
+        SelectionError: A split has no area, or none that a window fits into, or no label.
+        SceneError: Scenes differ in bands, type or resolution, or cannot be read.
+        LabelError: A geometry that the target cannot draw.
+        TaxonomyError: A label that the taxonomy does not know.
+    """
+    settings = configuration.section(config, "dataset", Settings)
+    target = configuration.build(config.dataset.target, where="dataset.target")
+    taxonomy = configuration.taxonomy(config)
+    compute = configuration.build(config.compute, where="compute")
+    key = {
+        "dataset": config.dataset,
+        "taxonomy": config.taxonomy,
+        "code": config.fingerprint.dataset,
+        "inputs": io.identity([scenes, catalogue, selection]),
+    }
+    areas = {split: _areas(selection / "selection.parquet", split) for split in SPLITS}
+    paths = [scenes / f"{scene_id}.tif" for split in SPLITS for scene_id in areas[split]]
+    reference = check_scenes(paths)
+    labels = {
+        scene_id: number_classes(frame, scene_id=scene_id, taxonomy=taxonomy, target=target)
+        for scene_id, frame in io.read_by_scene(catalogue / "labels.parquet")
+    }
+    grid = reference.geobox
+    with io.staged(out, key=key) as work:
+        chosen = {}
+        for split in SPLITS:
+            cut = partial(
+                cut_scene,
+                target=target,
+                size_px=settings.window_px,
+                overlap_px=settings.overlap_px,
+                out=work / "scenes" / split,
+            )
+            todo = [
+                SceneToCut(scenes / f"{scene_id}.tif", area, labels.get(scene_id))
+                for scene_id, area in areas[split].items()
+            ]
+            pieces = compute.map(cut, todo, label=f"windows of {split}")
+            tables = [io.read_table(piece / "windows.parquet") for piece in pieces]
+            _check_windows(
+                tables, split, areas[split].values(), settings.window_px, resolution_m(grid)
+            )
+            windows = choose_windows(
+                tables,
+                background_share=settings.background_share if split == "train" else 1.0,
+                seed=settings.seed,
+            )
+            write_shards(windows, pieces, shard_windows=settings.shard_windows, out=work / split)
+            chosen[split] = windows
+        shutil.rmtree(work / "scenes")
+        mean, deviation = measure_bands(work / "train", nodata=reference.nodata)
+        stats = Stats(
+            form=target.form,
+            bands=reference.bands,
+            dtype=reference.dtype,
+            nodata=reference.nodata,
+            classes=taxonomy.names,
+            resolution_m=resolution_m(grid),
+            window_px=settings.window_px,
+            mean=tuple(mean),
+            deviation=tuple(deviation),
+            windows={split: len(chosen[split]) for split in SPLITS},
+            labelled={split: int((chosen[split]["labels"] > 0).sum()) for split in SPLITS},
+        )
+        io.write_json(asdict(stats), work / "stats.json")
+
+
+def _areas(selection: Path, split: str) -> dict[str, gpd.GeoSeries]:
+    areas = io.read_areas(selection, split)
+    if not areas:
+        raise SelectionError(
+            f"{selection} has nothing for {split}. Widen `select.where`, or give {split} a larger "
+            "share in `select.split`."
+        )
+    return areas
+
+
+def _check_windows(
+    tables: Sequence[pd.DataFrame],
+    split: str,
+    areas: Iterable[gpd.GeoSeries],
+    window_px: int,
+    pixel_m: float,
+) -> None:
+    if not any(len(table) for table in tables):
+        parts = pd.concat([area.explode().bounds for area in areas])
+        wide_m, high_m = parts["maxx"] - parts["minx"], parts["maxy"] - parts["miny"]
+        largest = int(np.minimum(wide_m, high_m).to_numpy().argmax())
+        raise SelectionError(
+            f"No window with data fits into the areas of {split}: a window is {window_px} px = "
+            f"{window_px * pixel_m:.1f} m wide and high, and the largest area "
+            f"{wide_m.iloc[largest]:.1f} x {high_m.iloc[largest]:.1f} m. Make "
+            "`dataset.window_px` smaller, or the blocks of `select.split` larger."
+        )
+    if split == "train" and not any(table["labels"].any() for table in tables):
+        raise SelectionError(
+            f"None of the {sum(map(len, tables))} windows of train has a label, so there is "
+            "nothing to learn. Check the labels of the catalogue, or the split."
+        )

@@ -1,0 +1,1 @@
+"""Step 5: windows to a model, once in Keras' form and once in ONNX."""
