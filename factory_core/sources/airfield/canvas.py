@@ -85,7 +85,7 @@ def texture(
     """Noise with detail at every size from `coarsest_px` to `finest_px`, mean 0, deviation 1."""
     height, width = shape
     total = np.zeros(shape, np.float32)
-    size = coarsest_px
+    size = min(coarsest_px, max(height, width) // 2)
     while size >= finest_px:
         coarse = rng.normal(size=(height // size + 4, width // size + 4)).astype(np.float32)
         fine = zoom(coarse, size, order=1 if size < 4 else 3) if size > 1 else coarse
