@@ -45,6 +45,8 @@ def test_cores_share_out_the_scene_and_lie_in_their_windows(axis):
         assert stop == start
     for start, (low, high) in zip(axis.starts, axis.cores, strict=True):
         assert start <= low <= high <= start + axis.window_px
+    for (_, cut), start, after in zip(axis.cores[:-1], axis.starts, axis.starts[1:], strict=False):
+        assert cut - after == start + axis.window_px - cut
 
 
 def test_cosine_falls_off_and_stays_above_zero():
