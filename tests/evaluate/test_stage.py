@@ -311,3 +311,17 @@ def test_names_a_wrong_setting(world, setting, value):
     made = world(**{setting: value}).add(labels=LABELS, detections=DETECTIONS)
     with pytest.raises(ConfigError, match=f"evaluate.*{setting}"):
         made.run()
+
+
+@pytest.mark.slow
+def test_two_workers_give_the_bytes_of_one(world):
+    made = world().add(labels=LABELS, detections=DETECTIONS, score_maps=True)
+    made.run()
+    first = _contents(made.paths["out"])
+    config = made.config
+    config.compute.workers = 2
+    config.detector = "another"  # or the finished pictures of the first run would do
+    run(config, **made.paths, split="test")
+    second = _contents(made.paths["out"])
+    second["report.html"] = second["report.html"].replace(b"another", b"house_detector")
+    assert second == first
