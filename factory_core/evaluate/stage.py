@@ -94,7 +94,10 @@ def run(
     curves: Path | None = None,
     readme: Path | None = None,
 ) -> None:
-    """Measure the detections of `split` and write metrics, plots, pictures and report to `out`."""
+    """Measure the detections of `split` and write metrics, plots, pictures and report to `out`.
+
+    The figures of `test`, and no others, also go into the table of `readme`.
+    """
     settings: Settings = configuration.section(config, "evaluate", Settings)
     taxonomy = configuration.taxonomy(config)
     compute: Compute = configuration.build(config.compute, where="compute")
@@ -151,7 +154,7 @@ def run(
             **pictures,
         )
         (work / "report.html").write_text(report, encoding="utf-8")
-    if readme is not None:
+    if readme is not None and split == "test":
         write_readme(readme, metrics=metrics, split=split)
 
 

@@ -1,8 +1,8 @@
 """A fingerprint of the code that a stage runs, so that DVC reruns what changed and no more.
 
 A stage runs its `stage.py`, the parts that its configuration names, and whatever
-modules of the factory and of the detector those import. Comments, docstrings and
-blank lines do not count.
+modules of the factory and of the detector those import, with the files that lie
+beside `stage.py`. Comments, docstrings and blank lines do not count.
 """
 
 from __future__ import annotations
@@ -47,6 +47,9 @@ def fingerprint(stage: str, *, targets: list[str], root: Path = Path()) -> str:
     start = [f"factory_core.{stage}.stage", *(target.rpartition(".")[0] for target in targets)]
     for name, file in sorted(_reachable(start, root=root).items()):
         digest.update(f"{name}\n{_code_of(file.read_text(encoding='utf-8'))}\n".encode())
+    for file in sorted((PACKAGE / stage).glob("*.*")):
+        if file.suffix not in (".py", ".pyc"):
+            digest.update(file.name.encode() + file.read_bytes())
     return digest.hexdigest()[:12]
 
 

@@ -16,6 +16,7 @@ def package(tmp_path, monkeypatch):
     for name, text in {
         "kernel/io.py": '"""Files."""\nLIMIT = 1\n',
         "kernel/other.py": "LIMIT = 1\n",
+        "predict/page.jinja": "<i>",
         "predict/stage.py": "from factory_core.kernel import io\nrun = io.LIMIT\n",
         "postprocess/used.py": "A = 1\n",
         "postprocess/unused.py": "B = 1\n",
@@ -35,6 +36,7 @@ def of_predict():
     [
         pytest.param("predict/stage.py", "run = 2\n", True, id="the stage itself"),
         pytest.param("kernel/io.py", "LIMIT = 2\n", True, id="a module that it imports"),
+        pytest.param("predict/page.jinja", "<b>", True, id="a file beside the stage"),
         pytest.param("postprocess/used.py", "A = 2\n", True, id="a part that it builds"),
         pytest.param("postprocess/unused.py", "B = 2\n", False, id="a part that it does not build"),
         pytest.param(
