@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import geopandas as gpd
+import numpy as np
 from pyproj import CRS
 from shapely import STRtree
 from shapely.geometry.base import BaseGeometry
@@ -45,7 +46,7 @@ def find_overlaps(blocks: Iterable[gpd.GeoDataFrame]) -> list[Overlap]:
         Every pair with more than rounding in common, the largest first.
     """
     areas = [area for frame in blocks for area in _areas(frame)]
-    on_globe = [_to(area, GLOBE, source=crs) for _, crs, area in areas]
+    on_globe = np.array([_to(area, GLOBE, source=crs) for _, crs, area in areas], dtype=object)
     pairs = STRtree(on_globe).query(on_globe, predicate="intersects").T
     overlaps = []
     for one, two in pairs[pairs[:, 0] < pairs[:, 1]]:

@@ -119,10 +119,9 @@ def refuse_empty(balance: Mapping[str, Any]) -> None:
             what = "no label" if balance["area_m2"][split] > 0 else "no ground at all"
             have = {name: max(balance["labels"][name].values()) for name in balance["labels"]}
             raise SelectionError(
-                f"The split {split!r} has {what}. Labels: {have}. Give it a share or scenes of its "
-                f"own (`select.split.{split}_share`, `select.split.{split}_scenes`), make the "
-                "blocks or the gap smaller (`select.split.block_m`, `gap_m`), or loosen "
-                "`select.where`."
+                f"The split {split!r} has {what}. Labels: {have}. Change the shares or the "
+                "named scenes of `select.split`, make its blocks or its gap smaller (`block_m`, "
+                "`gap_m`), or loosen `select.where`."
             )
 
 

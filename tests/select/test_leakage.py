@@ -1,0 +1,66 @@
+"""The independent check that splits share no ground."""
+
+import geopandas as gpd
+import pytest
+from shapely.geometry import box
+
+from factory_core.kernel.errors import LeakError
+from factory_core.select.leakage import find_overlaps, refuse_overlaps
+
+CRS = "EPSG:32633"
+
+
+def blocks(scene_id, split, *bounds, crs=CRS):
+    return gpd.GeoDataFrame(
+        {"scene_id": [scene_id], "split": [split]}, geometry=[box(*bounds)], crs=crs
+    )
+
+
+TRAIN = blocks("a", "train", 0, 0, 9, 9)
+
+
+@pytest.mark.parametrize(
+    ("frames", "expected_m2"),
+    [
+        pytest.param([], [], id="nothing"),
+        pytest.param([TRAIN, blocks("b", "test", 9, 0, 20, 9)], [], id="touch"),
+        pytest.param([TRAIN, blocks("b", "train", 0, 0, 9, 9)], [], id="one split"),
+        pytest.param([TRAIN, blocks("b", "", 0, 0, 9, 9)], [], id="left out"),
+        pytest.param([TRAIN, blocks("b", "test", 8, 0, 20, 9)], [9], id="one metre"),
+        pytest.param(
+            [
+                TRAIN,
+                blocks("b", "test", 8, 0, 20, 9),
+                blocks("c", "val", 0, 0, 4, 5),
+            ],
+            [20, 9],
+            id="two pairs, the larger first",
+        ),
+    ],
+)
+def test_measures_what_splits_share(frames, expected_m2):
+    found = [
+        gpd.GeoDataFrame(frame.assign(geometry=frame.translate(500_000, 5_400_000)), crs=CRS)
+        for frame in frames
+    ]
+    assert [o.area_m2 for o in find_overlaps(found)] == pytest.approx(expected_m2)
+
+
+def test_sees_it_within_one_scene():
+    both = gpd.pd.concat(
+        [blocks("a", "train", 500_000, 0, 500_009, 9), blocks("a", "test", 500_005, 0, 500_020, 9)]
+    )
+    assert [o.area_m2 for o in find_overlaps([both])] == pytest.approx([36])
+
+
+def test_sees_it_across_zones():
+    one = blocks("a", "train", 500_000, 5_400_000, 500_300, 5_400_300)
+    moved = one.to_crs("EPSG:32632").assign(scene_id="b", split="test")
+    ((first, second),) = [(o.first, o.second) for o in find_overlaps([one, moved])]
+    assert (first, second) == (("a", "train"), ("b", "test"))
+
+
+def test_names_the_pair_and_the_area():
+    frames = [blocks("a", "train", 0, 0, 90, 90), blocks("b", "test", 80, 0, 200, 90)]
+    with pytest.raises(LeakError, match=r"a \(train\) and b \(test\): 900 m2"):
+        refuse_overlaps(find_overlaps(frames))
