@@ -94,6 +94,16 @@ def read_json(path: Path) -> Any:
         ) from error
 
 
+def not_written(out: Path, error: Exception) -> OutputError:
+    """The error for what GDAL could not write: it hides that a disk is full."""
+    free_mb = shutil.disk_usage(out.parent).free / 1e6
+    return OutputError(
+        f"{out} could not be written ({error}), with {free_mb:.0f} MB free on its disk. What was "
+        "there before is untouched. If the disk is full, free some space (`dvc gc -w`, say), and "
+        "start the stage again."
+    )
+
+
 @contextmanager
 def _clear_os_errors(out: Path) -> Iterator[None]:
     try:

@@ -18,7 +18,7 @@ from rasterio.windows import Window
 
 from factory_core.kernel.errors import SceneError
 from factory_core.kernel.geo import Raster, ScoreMap, offset_px
-from factory_core.kernel.io.outputs import staged_file
+from factory_core.kernel.io.outputs import not_written, staged_file
 
 COG_BLOCK_PX = 512
 
@@ -190,9 +190,7 @@ def write_cog(
                 overview_resampling="average" if len(bands) <= 4 else "nearest",
             )
         except RasterioError as error:
-            if "space" in str(error).lower():
-                raise OSError(28, str(error)) from error
-            raise
+            raise not_written(out, error) from error
         finally:
             tiled.unlink(missing_ok=True)
 

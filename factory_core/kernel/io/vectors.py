@@ -7,11 +7,11 @@ from pathlib import Path
 
 import geopandas as gpd
 import pandas as pd
-from pyogrio.errors import DataSourceError
+from pyogrio.errors import DataLayerError, DataSourceError
 from pyproj import CRS
 
 from factory_core.kernel.errors import LabelError, OutputError
-from factory_core.kernel.io.outputs import staged_file
+from factory_core.kernel.io.outputs import not_written, staged_file
 
 DRIVERS = {".gpkg": "GPKG", ".geojson": "GeoJSON", ".parquet": "Parquet"}
 LONGITUDE_LATITUDE = "EPSG:4326"
@@ -26,7 +26,7 @@ def read_vectors(path: Path) -> gpd.GeoDataFrame:
     _check_ending(path)
     try:
         frame = gpd.read_parquet(path) if path.suffix == ".parquet" else gpd.read_file(path)
-    except (OSError, ValueError, DataSourceError) as error:
+    except (OSError, ValueError, DataSourceError, DataLayerError) as error:
         raise LabelError(
             f"{path} cannot be read as vectors: {error}. Export it again as GeoPackage, "
             "GeoJSON or GeoParquet."
@@ -46,7 +46,10 @@ def write_vectors(frame: gpd.GeoDataFrame, out: Path) -> None:
             if out.suffix == ".geojson":
                 frame = frame.to_crs(LONGITUDE_LATITUDE)
             work.unlink(missing_ok=True)
-            frame.to_file(work, driver=DRIVERS[out.suffix], layer=out.stem)
+            try:
+                frame.to_file(work, driver=DRIVERS[out.suffix], layer=out.stem)
+            except (DataSourceError, DataLayerError) as error:
+                raise not_written(out, error) from error
 
 
 def read_table(path: Path) -> pd.DataFrame:
