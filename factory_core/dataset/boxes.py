@@ -42,7 +42,7 @@ class BoundingBoxes(Target):
             return stack_boxes([], [])
         height, width = window.shape
         bounds = labels.bounds.to_numpy()
-        corners = np.stack([~window.affine * bounds.T[:2], ~window.affine * bounds.T[2:]])
+        corners = np.stack([~window.affine @ bounds.T[:2], ~window.affine @ bounds.T[2:]])
         low, high = corners.min(axis=0).T, corners.max(axis=0).T
         # A line along an axis has no area, but still an extent that can be found.
         high = np.maximum(high, low + 1.0)

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from keras import ops
 
 
 @dataclass
@@ -42,7 +41,7 @@ class Progress:
 
 def write_variables(path: Path, variables: Sequence[Any], *, note: str = "") -> None:
     """Write the values of Keras variables with a note, whole or not at all."""
-    values = {f"{number}": ops.convert_to_numpy(v) for number, v in enumerate(variables)}
+    values = {f"{number}": variable.numpy() for number, variable in enumerate(variables)}
     work = path.with_suffix(".partial")
     with work.open("wb") as sink:
         np.savez(sink, note=np.array(note), **values)

@@ -70,7 +70,7 @@ def fit(
     """
     optimizer = network.optimizer
     optimizer.build(network.trainable_variables)
-    full_rate = float(ops.convert_to_numpy(optimizer.learning_rate))
+    full_rate = float(optimizer.learning_rate.numpy())
     variables = [*network.variables, *optimizer.variables]
     state = Progress.load(checkpoint, variables=variables)
     for curves in state.curves:
