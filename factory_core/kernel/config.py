@@ -234,7 +234,11 @@ def _fields(cls: Any) -> tuple[dict[str, Any], list[str], bool]:
 def _convert(value: Any, kind: Any, *, where: str) -> Any:
     """`value` as `kind`: lists become tuples, mappings with `_target_` become parts."""
     if isinstance(value, Mapping) and "_target_" in value:
-        return build(value, where=where)
+        part = build(value, where=where)
+        is_class = isinstance(kind, type) and not getattr(kind, "_is_protocol", False)
+        if is_class and not isinstance(part, kind):
+            raise ConfigError(f"`{where}` must be a {kind.__name__}. Received: {part!r}.")
+        return part
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if kind is Any:
         return value
