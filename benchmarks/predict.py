@@ -3,7 +3,7 @@
     python benchmarks/predict.py                    # 10,000 and 20,000 pixels, some 10 minutes
     python benchmarks/predict.py --size 2000        # a trial
 
-A U-Net with random weights (1.9 million parameters, windows of 512 pixels) runs over a
+A U-Net with random weights (1.2 million parameters, windows of 512 pixels) runs over a
 generated scene of three bands. The bare session gets the same windows, already in memory and
 stacked in batches, half of them before and half after our run, so that a machine that changes
 its speed meanwhile spoils the ratio less. Peak memory is that of a process which runs predict.
@@ -54,7 +54,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--size", type=int, default=10_000, help="side of the scene in pixels")
     parser.add_argument("--large", type=int, help="side of the second scene; default twice --size")
-    parser.add_argument("--width", type=int, default=16, help="channels of the first level")
+    parser.add_argument("--width", type=int, default=12, help="channels of the first level")
     parser.add_argument("--worker", nargs=3, metavar=("WHAT", "SIZE", "FOLDER"), help="internal")
     arguments = parser.parse_args()
     if arguments.worker:
