@@ -18,15 +18,16 @@ class Snow:
     Their threshold comes from the valley of each scene's histogram, which does not exist
     in a scene without snow; here it is fixed. Bright soil and concrete are warmer than
     snow: red, and near infrared where there is one, may not stand out above blue. Cloud
-    that is as white as snow counts as snow.
+    that is as white as snow counts as snow, and so does some neutral concrete in images of
+    8 bits that were stretched for the eye.
 
     Attributes:
         min_blue: Least reflectance in blue.
         max_rise: Most by which red or near infrared may exceed blue, as a share of blue.
     """
 
-    min_blue: float = 0.45
-    max_rise: float = 0.15
+    min_blue: float = 0.65
+    max_rise: float = 0.05
 
     def __call__(self, image: Mapping[str, np.ndarray]) -> float:
         """Share of the pixels of `image` under snow.

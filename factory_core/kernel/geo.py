@@ -10,8 +10,6 @@ import numpy as np
 from affine import Affine
 from odc.geo.geobox import GeoBox
 from pyproj import CRS
-from pyproj.aoi import AreaOfInterest
-from pyproj.database import query_utm_crs_info
 from shapely.geometry import Polygon
 
 
@@ -130,9 +128,8 @@ def metric_crs(geobox: GeoBox) -> str:
     if is_metric(geobox.crs):
         return str(geobox.crs)
     (longitude, latitude) = geobox.geographic_extent.centroid.coords[0]
-    area = AreaOfInterest(longitude, latitude, longitude, latitude)
-    zones = query_utm_crs_info(datum_name="WGS 84", area_of_interest=area)
-    return f"EPSG:{zones[0].code}"
+    zone = int((longitude + 180) // 6) % 60 + 1
+    return f"EPSG:{(32600 if latitude >= 0 else 32700) + zone}"
 
 
 @lru_cache
