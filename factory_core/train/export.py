@@ -53,7 +53,7 @@ def write_onnx(deployed: keras.Model, out: Path, *, task: str, stats: Stats) -> 
         warnings.simplefilter("ignore", FutureWarning)  # Keras patches numpy for tf2onnx
         deployed.export(out, format="onnx", verbose=False)
     proto = onnx.load(out)
-    _name_batch(proto)
+    _rename(proto.graph)
     onnx.helper.set_model_props(
         proto,
         {
@@ -120,10 +120,42 @@ def _quiet() -> Any:
         logging.disable(level)
 
 
-def _name_batch(proto: onnx.ModelProto) -> None:
-    """Give the one open size, that of the batch, its name."""
-    for port in [*proto.graph.input, *proto.graph.output]:
+def _rename(graph: onnx.GraphProto) -> None:
+    """Order and number everything by use; the converter's own names count over the process."""
+    ports = [*graph.input, *graph.output]
+    for port in ports:
         port.type.tensor_type.shape.dim[0].dim_param = BATCH
+    nodes = _by_use(graph)
+    names = {port.name: port.name for port in ports} | {"": ""}
+    for number, node in enumerate(nodes):
+        for side in (node.input, node.output):
+            side[:] = [names.setdefault(name, f"value_{len(names)}") for name in side]
+        node.name = f"{node.op_type}_{number}"
+        if not node.domain:
+            node.ClearField("domain")  # stated or not, it means the same
+    for tensor in graph.initializer:
+        tensor.name = names[tensor.name]
+    constants = sorted(graph.initializer, key=lambda tensor: tensor.name)
+    del graph.node[:], graph.initializer[:], graph.value_info[:]
+    graph.node.extend(nodes)
+    graph.initializer.extend(constants)
+
+
+def _by_use(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
+    """Nodes, each after those whose results it takes, whatever their names and order were."""
+    makers = {name: node for node in graph.node for name in node.output}
+    waiting = [port.name for port in reversed(graph.output)]
+    done: dict[str, onnx.NodeProto] = {}
+    while waiting:
+        node = makers.get(waiting[-1])
+        missing = [] if node is None else [n for n in node.input if n in makers and n not in done]
+        if missing:
+            waiting.extend(reversed(missing))
+            continue
+        waiting.pop()
+        if node is not None:
+            done |= dict.fromkeys(node.output, node)
+    return list({id(node): node for node in done.values()}.values())
 
 
 def _box_difference(

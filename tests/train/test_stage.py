@@ -97,6 +97,7 @@ def test_keras_file_gives_the_same_scores(trained, datasets):
     check_onnx(root / "model/model.onnx", model, images, threads=1)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes(trained, datasets, tmp_path):
     task, root = trained
     train(datasets / task, tmp_path, task=task)
@@ -130,6 +131,7 @@ def run_in_another_process(dataset, root, *, before="", **changes):
     return done.returncode
 
 
+@pytest.mark.slow
 def test_members_differ(datasets, trained, tmp_path):
     task, root = trained
     train(datasets / task, tmp_path, task=task, member=1, train__members=[0, 1])
@@ -137,6 +139,7 @@ def test_members_differ(datasets, trained, tmp_path):
     assert here["model/model.keras"] != there["model/model.keras"]
 
 
+@pytest.mark.parametrize("trained", ["boxes"], indirect=True)
 def test_goes_on_after_a_kill_to_the_same_bytes(trained, datasets, tmp_path, monkeypatch):
     task, root = trained
     epochs = count_epochs(monkeypatch, stop_after=2)
@@ -201,6 +204,7 @@ def test_stops_early_and_keeps_the_best(datasets, tmp_path, monkeypatch):
     assert all(np.array_equal(a, b) for a, b in zip(kept, seen[1], strict=True))
 
 
+@pytest.mark.slow
 def test_one_window_is_enough(datasets, tmp_path):
     dataset = tmp_path / "dataset"
     copy_windows(datasets / "score_map", dataset, count=1)
