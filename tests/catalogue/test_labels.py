@@ -113,7 +113,7 @@ def placed(labels, scenes, tmp_path):
         pytest.param(box(10, 10, 20, 20), ["left"], id="inside one"),
         pytest.param(box(85, 10, 95, 20), ["left", "right"], id="where two overlap"),
         pytest.param(box(170, 10, 190, 20), ["right"], id="across the edge"),
-        pytest.param(box(60, 10, 79.99, 20), ["left"], id="beside another"),
+        pytest.param(box(60, 10, 80.001, 20), ["left"], id="touching another"),
         pytest.param(Point(90, 50), ["left", "right"], id="point"),
         pytest.param(LineString([(10, 10), (150, 10)]), ["left", "right"], id="line"),
     ],
