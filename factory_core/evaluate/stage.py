@@ -139,7 +139,12 @@ def run(
             min_labels=settings.min_labels,
             pixels=pixels,
         )
-        io.write_json(metrics, work / "metrics.json")
+        # A column a number in `dvc exp show`: the slices would hide the figures that count.
+        io.write_json(
+            {name: value for name, value in metrics.items() if name != "by_context"},
+            work / "metrics.json",
+        )
+        io.write_json(metrics["by_context"], work / "slices.json")
         charts = _write_plots(comparisons, classes=taxonomy.names, folder=work / "plots")
         charts["training"] = draw_training(read_curves(curves)) if curves else None
         pictures = _write_pictures(

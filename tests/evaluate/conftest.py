@@ -163,7 +163,8 @@ class World:
         from factory_core.evaluate.stage import run
 
         run(self.config, **self.paths, split="test", **extra)
-        return dict(io.read_json(self.paths["out"] / "metrics.json"))
+        out = self.paths["out"]
+        return io.read_json(out / "metrics.json") | {"by_context": io.read_json(out / "slices.json")}
 
 
 @pytest.fixture

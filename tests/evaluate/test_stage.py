@@ -78,6 +78,7 @@ def test_writes_all_that_the_pipeline_promises(world):
         "plots/confusion.json",
         "plots/precision_recall.json",
         "report.html",
+        "slices.json",
     ]
     confusion = json.loads((out / "plots/confusion.json").read_text())
     assert {"actual": "background", "predicted": "house"} in confusion
