@@ -34,7 +34,7 @@ def mean_iou(masks: np.ndarray, scores: np.ndarray) -> float:
 def average_precision(labels: Sequence[Boxes], outputs: dict[str, np.ndarray]) -> float:
     """Area under precision over recall of all boxes of all windows, classes pooled.
 
-    Without non-maximum suppression: a second box on an object counts as false.
+    A box that overlaps a better one of its class does not count: post-processing drops it.
 
     Args:
         labels: Boxes of each window.
@@ -43,19 +43,29 @@ def average_precision(labels: Sequence[Boxes], outputs: dict[str, np.ndarray]) -
     total = sum(len(boxes) for boxes in labels)
     if total == 0:
         return 1.0 - float(outputs["scores"].max(initial=0.0))
-    hits = np.concatenate(
-        [
-            _hits(boxes, found, classes)
-            for boxes, found, classes in zip(
-                labels, outputs["boxes"], outputs["classes"], strict=True
-            )
-        ]
-    )
-    order = np.argsort(-outputs["scores"].reshape(-1), kind="stable")
+    pieces, scores = [], []
+    for boxes, found, classes, score in zip(
+        labels, outputs["boxes"], outputs["classes"], outputs["scores"], strict=True
+    ):
+        kept = _without_doubles(found, classes)
+        pieces.append(_hits(boxes, found[kept], classes[kept]))
+        scores.append(score[kept])
+    hits = np.concatenate(pieces)
+    order = np.argsort(-np.concatenate(scores), kind="stable")
     right = np.cumsum(hits[order])
     precision = right / np.arange(1, len(right) + 1)
     envelope = np.maximum.accumulate(precision[::-1])[::-1]
     return float((envelope * hits[order]).sum() / total)
+
+
+def _without_doubles(found: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """Indices of the boxes, best first, that overlap no better one of their class by half."""
+    doubled = (_iou(found, found) > 0.5) & (classes[:, None] == classes[None])
+    kept: list[int] = []
+    for index in range(len(found)):
+        if not doubled[index, kept].any():
+            kept.append(index)
+    return np.array(kept, int)
 
 
 def _hits(labels: Boxes, found: np.ndarray, classes: np.ndarray) -> np.ndarray:

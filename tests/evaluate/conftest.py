@@ -164,7 +164,8 @@ class World:
 
         run(self.config, **self.paths, split="test", **extra)
         out = self.paths["out"]
-        return io.read_json(out / "metrics.json") | {"by_context": io.read_json(out / "slices.json")}
+        slices = {"by_context": io.read_json(out / "slices.json")}
+        return io.read_json(out / "metrics.json") | slices
 
 
 @pytest.fixture
