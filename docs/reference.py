@@ -6,8 +6,6 @@ import ast
 import inspect
 import json
 from collections.abc import Iterator
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 
 import typer
@@ -43,8 +41,10 @@ def _commands() -> Iterator[str]:
         for parameter in command.params:
             if parameter.name == "help":
                 continue
-            shown = f"`{parameter.opts[0]}`" if parameter.param_type_name == "option" else (
-                f"`{parameter.name.upper()}`"
+            shown = (
+                f"`{parameter.opts[0]}`"
+                if parameter.param_type_name == "option"
+                else (f"`{parameter.name.upper()}`")
             )
             default = "" if parameter.required or parameter.default is None else parameter.default
             yield f"| {shown} | {getattr(parameter, 'help', '') or ''} | {default} |"
@@ -55,7 +55,7 @@ def _parts() -> Iterator[str]:
     yield "# Parts\n"
     yield (
         "What a detector chooses from, one YAML file each. `factory parts KIND` prints the same. "
-        "Choose in `conf/config.yaml`; set a field in an experiment or on the command line by its key.\n"
+        "Choose in `conf/config.yaml`; set a field by its key, anywhere that Hydra takes one.\n"
     )
     for kind in kinds():
         yield f"## {kind}\n"
@@ -77,10 +77,10 @@ def _part(part: Part) -> Iterator[str]:
 def _docstring(target: str) -> str:
     """First paragraphs of the docstring of a class, read without importing its libraries."""
     module, _, name = target.rpartition(".")
-    spec = find_spec(module) if module.startswith("factory_core") else None
-    if spec is None or spec.origin is None:
-        return inspect.cleandoc(getattr(import_module(module), name).__doc__ or "").split("\n")[0]
-    for node in ast.parse(Path(spec.origin).read_text(encoding="utf-8")).body:
+    if not module.startswith("factory_core"):
+        return f"`{name}` of [Keras](https://keras.io/api/)."
+    file = DOCS.parent.joinpath(*module.split(".")).with_suffix(".py")
+    for node in ast.parse(file.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.ClassDef) and node.name == name:
             text = ast.get_docstring(node) or ""
             return text.split("\nArgs:")[0].split("\nAttributes:")[0].rstrip()
@@ -105,7 +105,7 @@ def _stages() -> Iterator[str]:
 
 
 def _decisions() -> Iterator[str]:
-    yield "# Decisions\n\nWhere building proved the design wrong or left a choice, and why we chose so.\n"
+    yield "# Decisions\n\nWhere the design was wrong or left a choice, and why we chose so.\n"
     for file in sorted((DOCS / "decisions").glob("[0-9]*.md")):
         title = file.read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
         yield f"- [{title}]({file.name})"

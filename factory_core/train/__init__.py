@@ -1,1 +1,3 @@
-"""Step 5: windows to a model, once in Keras' form and once in ONNX."""
+"""Step 5, windows -> model.keras and model.onnx."""
+
+import factory_core.models  # noqa: F401 - starts Keras without its noise

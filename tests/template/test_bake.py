@@ -50,7 +50,11 @@ def detector(request, tmp_path_factory):
     out = tmp_path_factory.mktemp(request.param) / "out"
     remote = out.parent / "remote"
     done = bake(
-        out, task=request.param, remote=remote, taxonomy="boat/sail, boat/motor, ship", licence="MIT"
+        out,
+        task=request.param,
+        remote=remote,
+        taxonomy="boat/sail, boat/motor, ship",
+        licence="MIT",
     )
     assert done.returncode == 0, done.stdout
     return out / "tree_detector"

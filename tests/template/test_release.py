@@ -11,7 +11,10 @@ from tests.template.conftest import ROOT, run
 
 pytestmark = pytest.mark.slow
 
-SHARE = {"aircraft": "postprocess.tasks.min_score.min_score", "buildings": "postprocess.tasks.min_area.min_area_m2"}
+SHARE = {
+    "aircraft": "postprocess.tasks.min_score.min_score",
+    "buildings": "postprocess.tasks.min_area.min_area_m2",
+}
 both_tasks = pytest.mark.parametrize("what", ["aircraft", "buildings"])
 
 
@@ -79,9 +82,11 @@ def test_experiments_run_queue_show_and_apply(release, tmp_path):
     shown = json.loads(run("dvc", "exp", "show", "--json", cwd=clone).stdout)
     experiments = [exp for rev in shown for exp in rev["experiments"] or []]
     values = {
-        exp["revs"][0]["data"]["params"]["params.yaml"]["data"]["postprocess"]["tasks"]["min_score"][
+        exp["revs"][0]["data"]["params"]["params.yaml"]["data"]["postprocess"]["tasks"][
             "min_score"
-        ]: exp["revs"][0]["data"]["metrics"]["evaluation/test/metrics.json"]["data"]["f1"]
+        ]["min_score"]: exp["revs"][0]["data"]["metrics"]["evaluation/test/metrics.json"]["data"][
+            "f1"
+        ]
         for exp in experiments
     }
     assert set(values) == {0.2, 0.3, 0.35, 0.4}
@@ -161,5 +166,3 @@ def wait_for_queue(clone):
             return
         run("sleep", "1", cwd=clone)
     raise AssertionError(f"the queue did not end: {status}")
-
-
