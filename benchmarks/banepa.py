@@ -2,9 +2,10 @@
 
     python benchmarks/banepa.py --data DIR
 
-DIR holds `train/oam/*.tif` (32 chips of 512 x 512, a grid of 4 by 8, with `.aux.xml` beside them) and
-`train/osm/osm_features.geojson`. The two northern rows of the grid test and the third validates, so
-that no chip of train touches one of test. The last line is one JSON object; its `ratio` is the pixel IoU.
+DIR holds `train/oam/*.tif` (32 chips of 512 x 512, a grid of 4 by 8, with `.aux.xml` beside them)
+and `train/osm/osm_features.geojson`. The two northern rows of the grid test and the third
+validates, so that no chip of train touches one of test. The last line is one JSON object; its
+`ratio` is the pixel IoU.
 """
 
 from __future__ import annotations
