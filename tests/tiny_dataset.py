@@ -124,6 +124,7 @@ def config(*, task: str = "boxes", **changes: object) -> DictConfig:
             "patience": 10,
             "warmup_epochs": 1,
             "decay": "cosine",
+            "average": 0.9,
             "threads": 2,
         },
         "compute": load_part("compute", "local"),

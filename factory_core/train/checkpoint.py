@@ -7,7 +7,6 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -18,39 +17,40 @@ class Progress:
 
     Attributes:
         curves: Figures of each finished epoch.
+        steps: Steps in the average of the weights.
         best_epoch: Epoch of the best weights, -1 before the first.
         best_quality: Quality on val of the best weights.
     """
 
     curves: list[dict[str, float]] = field(default_factory=list)
+    steps: int = 0
     best_epoch: int = -1
     best_quality: float = -1.0
 
-    def save(self, folder: Path, *, variables: Sequence[Any]) -> None:
-        """Write this and the values of `variables`, whole or not at all."""
-        folder.mkdir(exist_ok=True)
-        write_variables(folder / "state.npz", variables, note=json.dumps(asdict(self)))
+    def save(self, folder: Path, *, values: Sequence[np.ndarray]) -> None:
+        """Write this and `values`, whole or not at all."""
+        write_values(folder / "state.npz", values, note=json.dumps(asdict(self)))
 
     @classmethod
-    def load(cls, folder: Path, *, variables: Sequence[Any]) -> Progress:
-        """What was saved last, its values given to `variables`; a new one if there is none."""
+    def load(cls, folder: Path) -> tuple[Progress, list[np.ndarray]]:
+        """What was saved last, or a new one without values if there is none."""
         if not (folder / "state.npz").is_file():
-            return cls()
-        return cls(**json.loads(read_variables(folder / "state.npz", variables)))
+            return cls(), []
+        values, note = read_values(folder / "state.npz")
+        return cls(**json.loads(note)), values
 
 
-def write_variables(path: Path, variables: Sequence[Any], *, note: str = "") -> None:
-    """Write the values of Keras variables with a note, whole or not at all."""
-    values = {f"{number}": variable.numpy() for number, variable in enumerate(variables)}
+def write_values(path: Path, values: Sequence[np.ndarray], *, note: str = "") -> None:
+    """Write arrays in their order with a note, whole or not at all."""
+    path.parent.mkdir(exist_ok=True)
     work = path.with_suffix(".partial")
     with work.open("wb") as sink:
-        np.savez(sink, note=np.array(note), **values)
+        np.savez(sink, *values, note=np.array(note))
     os.replace(work, path)
 
 
-def read_variables(path: Path, variables: Sequence[Any]) -> str:
-    """Give `variables` the values that `write_variables` wrote; returns the note."""
-    with np.load(path) as values:
-        for number, variable in enumerate(variables):
-            variable.assign(values[f"{number}"])
-        return str(values["note"])
+def read_values(path: Path) -> tuple[list[np.ndarray], str]:
+    """The arrays and the note that `write_values` wrote."""
+    with np.load(path) as content:
+        values = [content[f"arr_{number}"] for number in range(len(content.files) - 1)]
+        return values, str(content["note"])

@@ -122,6 +122,7 @@ def _quiet() -> Any:
 
 def _rename(graph: onnx.GraphProto) -> None:
     """Order and number everything by use; the converter's own names count over the process."""
+    graph.doc_string = ""  # names a temporary file
     ports = [*graph.input, *graph.output]
     for port in ports:
         port.type.tensor_type.shape.dim[0].dim_param = BATCH

@@ -16,8 +16,9 @@ from factory_core.dataset.shards import Shards
 from factory_core.kernel.compute import progress
 from factory_core.kernel.errors import ModelError
 from factory_core.models.interface import Model
+from factory_core.train.average import Average, assign
 from factory_core.train.batches import TrainingBatches, encode_samples
-from factory_core.train.checkpoint import Progress, read_variables, write_variables
+from factory_core.train.checkpoint import Progress, read_values, write_values
 
 
 @dataclass(frozen=True)
@@ -29,12 +30,15 @@ class Schedule:
         patience: Ends after so many epochs without a better quality on val.
         warmup_epochs: Epochs in which the rate rises to that of the optimiser.
         decay: Whether the rate then falls to 0 along half a cosine, or stays.
+        average: Share that the running average of the weights keeps at each step; it is the
+            average that is measured and kept.
     """
 
     epochs: int
     patience: int
     warmup_epochs: int
     decay: Literal["cosine", "none"]
+    average: float
 
     def rate(self, epoch: int) -> float:
         """Share of the optimiser's learning rate in `epoch`, counted from 0."""
@@ -72,31 +76,38 @@ def fit(
     optimizer.build(network.trainable_variables)
     full_rate = float(optimizer.learning_rate.numpy())
     variables = [*network.variables, *optimizer.variables]
-    state = Progress.load(checkpoint, variables=variables)
-    for curves in state.curves:
-        log(curves)
-    epochs = range(len(state.curves), schedule.epochs)
-    for epoch in progress(epochs, label="epochs"):
+    average = Average(network.variables, momentum=schedule.average)
+    state, values = Progress.load(checkpoint)
+    if values:
+        assign(variables, values[: len(variables)])
+        average.values, average.steps = values[len(variables) :], state.steps
+    for figures in state.curves:
+        log(figures)
+    for epoch in progress(range(len(state.curves), schedule.epochs), label="epochs"):
         if epoch - state.best_epoch > schedule.patience:
             break
         train.epoch = epoch
         optimizer.learning_rate = full_rate * schedule.rate(epoch)
-        loss = network.fit(train, verbose=0, shuffle=False, callbacks=[_StopAtNan(train)])
-        val_loss, quality = measure(network, model, val, train=train)
-        curves = {
-            "train/loss": float(loss.history["loss"][0]),
+        watchers = [_StopAtNan(train), average]
+        history = network.fit(train, verbose=0, shuffle=False, callbacks=watchers).history
+        with average.in_place():
+            val_loss, quality = measure(network, model, val, train=train)
+        figures = {
+            "train/loss": float(history["loss"][0]),
             "val/loss": val_loss,
             "val/quality": quality,
             "learning_rate": full_rate * schedule.rate(epoch),
         }
         if quality > state.best_quality:
             state.best_epoch, state.best_quality = epoch, quality
-            checkpoint.mkdir(exist_ok=True)
-            write_variables(checkpoint / "best.npz", network.variables)
-        state.curves.append(curves)
-        state.save(checkpoint, variables=variables)
-        log(curves)
-    read_variables(checkpoint / "best.npz", network.variables)
+            write_values(checkpoint / "best.npz", average.values)
+        state.curves.append(figures)
+        state.steps = average.steps
+        own = [variable.numpy() for variable in variables]
+        state.save(checkpoint, values=[*own, *average.values])
+        log(figures)
+    best, _ = read_values(checkpoint / "best.npz")
+    assign(network.variables, best)
 
 
 def measure(

@@ -37,6 +37,8 @@ class Settings:
         patience: Ends after so many epochs without a better quality on val.
         warmup_epochs: Epochs in which the learning rate rises.
         decay: How the learning rate falls: `cosine`, or `none`.
+        average: Share that the running average of the weights keeps at each step; 0 keeps
+            the weights of the last step.
         threads: Of the libraries; another number gives other bits.
     """
 
@@ -47,6 +49,7 @@ class Settings:
     patience: int
     warmup_epochs: int
     decay: Literal["cosine", "none"]
+    average: float
     threads: int
 
     def __post_init__(self) -> None:
@@ -56,10 +59,11 @@ class Settings:
                 f"epochs={self.epochs}, batch_size={self.batch_size}, patience={self.patience}, "
                 f"threads={self.threads}."
             )
-        if self.seed < 0 or self.warmup_epochs < 0:
+        if self.seed < 0 or self.warmup_epochs < 0 or not 0 <= self.average < 1:
             raise ValueError(
-                "`seed` and `warmup_epochs` must be at least 0. "
-                f"Received: seed={self.seed}, warmup_epochs={self.warmup_epochs}."
+                "`seed` and `warmup_epochs` must be at least 0 and `average` lie in [0, 1). "
+                f"Received: seed={self.seed}, warmup_epochs={self.warmup_epochs}, "
+                f"average={self.average}."
             )
 
 
@@ -101,7 +105,11 @@ def run(config: DictConfig, *, dataset: Path, out: Path, curves: Path, member: i
             seed=settings.seed + member,
         )
         schedule = Schedule(
-            settings.epochs, settings.patience, settings.warmup_epochs, settings.decay
+            settings.epochs,
+            settings.patience,
+            settings.warmup_epochs,
+            settings.decay,
+            settings.average,
         )
         with Live(str(drawn), save_dvc_exp=False, dvcyaml=None, report=None) as live:
 
