@@ -1,18 +1,13 @@
 """The repository is in order: params.yaml is current, and every part builds."""
 
-import os
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 import pytest
-
 from factory_core.kernel import config
+from omegaconf import DictConfig
 
 PARAMS = config.load()
-CHAINS = [name for name, node in PARAMS.items() if isinstance(node, dict | type(PARAMS)) and "tasks" in node]
-PARTS = [
-    name for name, node in PARAMS.items() if isinstance(node, dict | type(PARAMS)) and "_target_" in node
-]
+SECTIONS = {name: node for name, node in PARAMS.items() if isinstance(node, DictConfig)}
+CHAINS = [name for name, node in SECTIONS.items() if "tasks" in node]
+PARTS = [name for name, node in SECTIONS.items() if "_target_" in node]
 
 
 def test_params_are_what_conf_composes_to():
