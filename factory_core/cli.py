@@ -103,7 +103,9 @@ def evaluate(
     split: Split,
     out: Out,
     curves: Annotated[Path | None, typer.Option(help="Training curves to show.")] = None,
-    readme: Annotated[Path | None, typer.Option(help="README whose table to renew, on test.")] = None,
+    readme: Annotated[
+        Path | None, typer.Option(help="README whose table to renew, on test.")
+    ] = None,
 ) -> None:
     """Detections and labels -> metrics, plots and report."""
     _run(
