@@ -79,6 +79,11 @@ def run(config: DictConfig, *, dataset: Path, out: Path, curves: Path, member: i
         raise ConfigError(
             f"There is no member {member}. `train.members` has {list(settings.members)}."
         )
+    if not isinstance(config.optimizer.get("learning_rate", 0.0), float | int):
+        raise ConfigError(
+            "`optimizer.learning_rate` must be a number: `train.warmup_epochs` and `train.decay` "
+            f"move it. Received: {config.optimizer.learning_rate}."
+        )
     model = configuration.build(config.model, where="model")
     augmentations = configuration.build_chain(config.augment, where="augment")
     stats = read_stats(dataset)

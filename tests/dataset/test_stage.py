@@ -131,24 +131,30 @@ def test_which_background_is_kept_hangs_on_the_seed(inputs, tmp_path):
     assert len(chosen) > 1
 
 
-def test_windows_without_any_data_are_left_out(tmp_path, out):
-    inputs = write_inputs(tmp_path)
-    path = inputs["scenes"] / "scene_0.tif"
+def blank(path, rows, columns):
+    """Take the data out of a part of a scene."""
     scene = io.open_raster(path)
     pixels = scene.read(scene.geobox)
-    pixels[:, :32, :32] = 0
-    io.write_cog(
-        path,
-        geobox=scene.geobox,
-        bands=scene.bands,
-        dtype="uint8",
-        nodata=0,
-        blocks=[(scene.geobox, pixels)],
-    )
+    pixels[:, rows, columns] = 0
+    grid = {"geobox": scene.geobox, "bands": scene.bands, "dtype": "uint8", "nodata": 0}
+    io.write_cog(path, **grid, blocks=[(scene.geobox, pixels)])
+    return pixels
+
+
+def test_windows_without_any_data_are_left_out(inputs, out):
+    blank(inputs["scenes"] / "scene_0.tif", slice(32), slice(32))
     run(config(dataset__background_share=1.0), **inputs, out=out)
     table = io.read_table(out / "train/windows.parquet")
     assert len(table) == 8
     assert not ((table["row_px"] == 0) & (table["column_px"] == 0)).any()
+
+
+def test_pixels_without_data_do_not_darken_the_mean(inputs, out):
+    pixels = blank(inputs["scenes"] / "scene_0.tif", slice(40), slice(None))
+    run(config(dataset__background_share=1.0), **inputs, out=out)
+    stats = read_stats(out)
+    np.testing.assert_allclose(stats.mean, pixels[:, 40:].mean(axis=(1, 2)))
+    np.testing.assert_allclose(stats.deviation, pixels[:, 40:].std(axis=(1, 2)))
 
 
 def test_a_scene_without_labels_is_background(tmp_path, out):

@@ -244,6 +244,11 @@ def refuses(root, error, said, *, dataset, member=0, **changes):
         pytest.param({"member": 3}, r"no member 3.*\[0\]", id="no such member"),
         pytest.param({"model__width": "8"}, "model.width.*int", id="wrong type"),
         pytest.param({"optimizer__learning_rat": 0.1}, "learning_rat", id="unknown of Keras"),
+        pytest.param(
+            {"optimizer__learning_rate": {"_target_": "keras.optimizers.schedules.CosineDecay"}},
+            "learning_rate.*must be a number",
+            id="two schedules",
+        ),
     ],
 )
 def test_bad_settings(datasets, tmp_path, change, said):
