@@ -93,6 +93,7 @@ def test_is_the_same_for_the_same_seed(model):
     assert all(np.array_equal(a, b) for a, b in zip(*weights, strict=True))
 
 
+@pytest.mark.slow
 def test_learns_one_window_by_heart(model):
     """The whole of a model: targets, loss, network and decoding fit each other."""
     image = np.zeros((2, SIDE, SIDE, 3), np.float32)

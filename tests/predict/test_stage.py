@@ -191,6 +191,7 @@ def test_killed_run_goes_on_with_the_next_block(
         np.testing.assert_array_equal(found.scores[0], pixels[name][0])
 
 
+@pytest.mark.slow
 def test_result_does_not_depend_on_workers_blocks_or_batches(
     tmp_path, config, predict, write_scene, write_selection, monkeypatch
 ):

@@ -8,6 +8,8 @@ import yaml
 
 from tests.template.conftest import ROOT, bake, run
 
+MADE_BY_TOOLS = {".git", ".dvc", ".github", ".pytest_cache", "__pycache__"}
+
 
 def test_asks_at_most_eight_questions_each_with_its_words():
     questions = json.loads((ROOT / "cookiecutter.json").read_text())
@@ -114,5 +116,5 @@ def test_has_the_lock_of_the_factory(detector):
 
 def test_nothing_of_the_template_is_left(detector):
     for file in detector.rglob("*"):
-        if file.is_file() and not {".git", ".dvc", ".github"} & set(file.parts):
+        if file.is_file() and not MADE_BY_TOOLS & set(file.parts):
             assert "cookiecutter" not in file.read_text() or file.name == "requirements.lock"

@@ -139,6 +139,7 @@ def test_members_differ(datasets, trained, tmp_path):
     assert here["model/model.keras"] != there["model/model.keras"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trained", ["boxes"], indirect=True)
 def test_goes_on_after_a_kill_to_the_same_bytes(trained, datasets, tmp_path, monkeypatch):
     task, root = trained
@@ -189,6 +190,7 @@ def count_epochs(monkeypatch, *, stop_after=None):
     return epochs
 
 
+@pytest.mark.slow
 def test_stops_early_and_keeps_the_best(datasets, tmp_path, monkeypatch):
     qualities = iter([0.2, 0.5, 0.4, 0.5, 0.3, 0.9])
     seen = []
