@@ -38,6 +38,8 @@ fi
 say "3/4  dvc repro"
 cd "$detector"
 dvc repro
+git add --all
+git diff --cached --quiet || git commit --quiet --message "First release"
 
 say "4/4  What it reached"
 sed -n '/metrics:begin/,/metrics:end/{//!p}' README.md

@@ -102,6 +102,16 @@ def test_every_setting_but_the_machine_is_tracked_by_a_stage(detector):
     assert set(params) - tracked == {"compute"}
 
 
+def test_dvc_sees_the_raw_data(detector, tmp_path):
+    clone = tmp_path / "clone"
+    run("git", "clone", "--quiet", detector, clone, cwd=tmp_path)
+    (clone / "data/raw").mkdir(parents=True)
+    (clone / "data/raw/scene.txt").write_text("a scene")
+    run("dvc", "add", "--quiet", "data/raw", cwd=clone)
+    script = "from dvc.repo import Repo; print(*Repo().index.outs)"
+    assert "data/raw" in run("python", "-c", script, cwd=clone).stdout.split()
+
+
 def test_its_own_checks_pass(detector):
     assert "passed" in run("python", "-m", "pytest", "-q", "-m", "not slow", cwd=detector).stdout
 
