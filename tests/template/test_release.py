@@ -1,13 +1,18 @@
 """What a DVC user expects of a baked detector, with real runs of both tasks on the airfield."""
 
+import contextlib
 import json
+import os
 import re
 import shutil
+import signal
+import subprocess
+import time
 
 import pytest
 import yaml
 
-from tests.template.conftest import ROOT, run
+from tests.template.conftest import BIN, ROOT, run
 
 pytestmark = pytest.mark.slow
 
@@ -141,6 +146,51 @@ def test_a_wrong_choice_ends_in_one_clear_error(release, tmp_path, override, mes
     assert message in done.stdout
     assert "Traceback" not in done.stdout
     assert (clone / "data/detections/test.parquet").is_file()
+
+
+@pytest.mark.parametrize(
+    "stage",
+    [
+        *("catalogue", "select", "process", "dataset", "train@0"),
+        *("predict@test", "postprocess@test", "evaluate@test", "bundle"),
+    ],
+)
+def test_a_killed_stage_leaves_the_last_output_and_starts_again(release, tmp_path, stage):
+    clone = clone_of(release("aircraft"), tmp_path)
+    entry = yaml.safe_load((clone / "dvc.lock").read_text())["stages"][stage]
+    outputs = [clone / out["path"] for out in entry["outs"]]
+    before = bytes_of(outputs)
+    kill_when_it_writes(entry["cmd"].split(), clone)
+    assert bytes_of(outputs) == before
+    run(*entry["cmd"].split(), cwd=clone)
+    assert bytes_of(outputs) == before
+    assert not unfinished(clone)
+
+
+def kill_when_it_writes(command, cwd):
+    """Start a stage and kill it, with all its processes, as soon as it has begun to write."""
+    environment = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}"}
+    with subprocess.Popen(command, cwd=cwd, env=environment, start_new_session=True) as process:
+        while process.poll() is None and not unfinished(cwd):
+            time.sleep(0.01)
+        with contextlib.suppress(ProcessLookupError):  # a small stage may have ended already
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def unfinished(folder):
+    """What stages have begun to write beside their outputs."""
+    return [path for path in folder.rglob(".*") if ".partial" in path.name]
+
+
+def bytes_of(paths):
+    """The content of every file at or under `paths`."""
+    files = (
+        file
+        for path in paths
+        for file in (sorted(path.rglob("*")) if path.is_dir() else [path])
+        if file.is_file()
+    )
+    return {str(file): file.read_bytes() for file in files}
 
 
 def clone_of(detector, folder):
