@@ -27,7 +27,7 @@ lint: env  ## style and types
 	ruff check . && ruff format --check . && mypy
 
 test: env  ## every test that is not slow
-	python -m pytest -m "not slow"
+	python -m pytest -m "not slow" -n 2 --dist loadfile
 
 test-slow: env  ## bake, reproduce, sweep
 	python -m pytest -m slow
