@@ -207,8 +207,8 @@ class _scene_errors:  # noqa: N801 - reads as a block, like contextlib.suppress
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, RasterioError):
             raise SceneError(
-                f"{self.path} cannot be read: {str(error.__cause__ or error).rstrip('.')}. The file is damaged or "
-                "not a raster: fetch it again, or take it out of the scenes."
+                f"{self.path} cannot be read: {str(error.__cause__ or error).rstrip('.')}. The "
+                "file is damaged or not a raster: fetch it again, or take it out of the scenes."
             ) from error
 
 
