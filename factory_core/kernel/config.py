@@ -116,7 +116,11 @@ def build(node: Any, *, where: str = "") -> Any:
     """
     node = _plain(node)
     if not isinstance(node, Mapping) or "_target_" not in node:
-        raise ConfigError(f"`{where}` names no part: it has no `_target_`. Received: {node!r}.")
+        raise ConfigError(
+            f"`{where}` names no part: it has no `_target_`. Received: {node!r}. "
+            "Are values set (by an experiment, say) for a part that is not chosen? "
+            "Choose it in the defaults list, or drop its values."
+        )
     target = node["_target_"]
     cls = _find(target, where=where)
     fields = {key: value for key, value in node.items() if key != "_target_"}

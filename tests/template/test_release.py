@@ -132,7 +132,12 @@ def test_the_order_of_a_chain_counts(release, tmp_path):
         pytest.param(SHARE["aircraft"] + "=high", "must be float", id="wrong type"),
         pytest.param("postprocess=[min_scor]", "min_scor", id="unknown part"),
         pytest.param(
-            "postprocess=[non_maximum_suppression,threshold]", "threshold", id="impossible order"
+            "postprocess=[non_maximum_suppression,min_score,threshold]",
+            "threshold` takes",
+            id="impossible order",
+        ),
+        pytest.param(
+            "postprocess=[non_maximum_suppression]", "not chosen", id="values of a part not chosen"
         ),
         pytest.param(
             "postprocess.tasks.min_score._target_=os.system", "may only name", id="forbidden target"
