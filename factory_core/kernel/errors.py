@@ -15,6 +15,9 @@ prints it without a traceback and exits with status 1; anything else that is
 raised is a defect of the factory.
 """
 
+import difflib
+from collections.abc import Iterable
+
 
 class FactoryError(Exception):
     """The base of all errors that a user can mend."""
@@ -50,3 +53,13 @@ class ModelError(FactoryError):
 
 class OutputError(FactoryError):
     """A result cannot be written."""
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """The sentence that offers the most likely of `names` for a misspelt one, or nothing.
+
+    Returns:
+        ` Did you mean 'aircraft'?`, to be put behind a message, or an empty text.
+    """
+    near = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)
+    return f" Did you mean {near[0]!r}?" if near else ""

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from factory_core.kernel.io.outputs import identity, read_json, staged, staged_file, write_json
     from factory_core.kernel.io.rasters import (
         open_raster,
+        read_grid,
         read_overview,
         read_pixels,
         read_score_map,
@@ -37,6 +38,7 @@ _HOMES = {
     ),
     "rasters": (
         "open_raster",
+        "read_grid",
         "read_overview",
         "read_pixels",
         "read_score_map",
@@ -59,6 +61,7 @@ __all__ = [
     "open_raster",
     "read_areas",
     "read_by_scene",
+    "read_grid",
     "read_json",
     "read_overview",
     "read_pixels",

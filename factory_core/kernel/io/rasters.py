@@ -102,6 +102,19 @@ def read_overview(path: Path, *, max_px: int, window: GeoBox | None = None) -> n
         )
 
 
+def read_grid(path: Path) -> tuple[tuple[int, int], str | None, Affine]:
+    """Size, CRS and geotransform of an image, georeferenced or not.
+
+    Returns:
+        `(height, width)`, the CRS or None, and the affine, the identity where there is none.
+
+    Raises:
+        SceneError: It cannot be opened.
+    """
+    dataset = _open(path)
+    return dataset.shape, dataset.crs and str(dataset.crs), dataset.transform
+
+
 def read_pixels(path: Path) -> np.ndarray:
     """Read a whole image, georeferenced or not: `(band, height, width)` of its type.
 
