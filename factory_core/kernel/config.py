@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import importlib
 import inspect
 import sys
@@ -16,7 +15,7 @@ from typing import Any
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from factory_core.kernel.errors import ConfigError
+from factory_core.kernel.errors import ConfigError, nearest
 from factory_core.kernel.taxonomy import Taxonomy
 
 PARAMS = Path("params.yaml")
@@ -164,13 +163,13 @@ def _find(target: object, *, where: str) -> Any:
             ) from error
         raise ConfigError(
             f"`{where}._target_` names a module that does not exist: {module_name!r}."
-            f"{_nearest(target, _known_targets())}"
+            f"{nearest(target, _known_targets())}"
         ) from error
     found = getattr(module, name, None)
     home = getattr(found, "__module__", "")
     if not isinstance(found, type) or not f"{home}.".startswith((*prefixes, "keras.src.")):
         raise ConfigError(
-            f"`{where}._target_` names no part: {target!r}.{_nearest(target, _known_targets())}"
+            f"`{where}._target_` names no part: {target!r}.{nearest(target, _known_targets())}"
         )
     return found
 
@@ -198,7 +197,7 @@ def _construct(cls: Any, values: dict[str, Any], *, where: str) -> Any:
     for key in values:
         if key not in fields and not open_ended:
             raise ConfigError(
-                f"`{where}` has no field {key!r}.{_nearest(key, fields)} "
+                f"`{where}` has no field {key!r}.{nearest(key, fields)} "
                 f"Its fields: {', '.join(fields) or 'none'}."
             )
     missing = [name for name in required if name not in values]
@@ -257,7 +256,7 @@ def _convert(value: Any, kind: Any, *, where: str) -> Any:
         if value not in arguments:
             raise ConfigError(
                 f"`{where}` must be one of {', '.join(map(repr, arguments))}. "
-                f"Received: {value!r}.{_nearest(str(value), map(str, arguments))}"
+                f"Received: {value!r}.{nearest(str(value), map(str, arguments))}"
             )
         return value
     if origin is tuple and isinstance(value, (list, tuple)):
@@ -294,11 +293,6 @@ def _wrong_type(value: Any, kind: Any, where: str) -> ConfigError:
         f"`{where}` must be {name.replace('typing.', '')}. "
         f"Received: {value!r}, which is {type(value).__name__}."
     )
-
-
-def _nearest(name: str, known: Any) -> str:
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f" Did you mean {near[0]!r}?" if near else ""
 
 
 def _plain(node: Any) -> Any:
