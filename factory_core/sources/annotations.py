@@ -41,6 +41,9 @@ class Format(Protocol):
     def read(self, source: Path, *, images: ImageFolder, ledger: Ledger) -> Annotations:
         """Labels of `source`, on the images found in `images`.
 
+        Formats that can fetch (STAC) take an address, `https://...`, as text for `source`, and put
+        the scenes that they fetch into `images.fetched`.
+
         Raises:
             LabelError: `source` is not what the format says, or a record of it is bad and
                 `ledger` does not keep going; names the file and the line or id.

@@ -47,10 +47,13 @@ class ImageFolder:
         folder: None where there are no images: then labels can only be read from
             formats that place them on the ground.
         resolution_m: Side of a pixel of the images that do not tell their place.
+        fetched: Where formats that fetch put scenes. The caller keeps it when they fail, so that
+            what has come need not come again. None: nothing may be fetched.
     """
 
     folder: Path | None
     resolution_m: float | None = None
+    fetched: Path | None = None
 
     @cached_property
     def paths(self) -> Mapping[str, Path]:
@@ -92,14 +95,19 @@ class ImageFolder:
 
     def _images(self, scene_id: str) -> Image:
         if scene_id not in self._known:
-            self._known[scene_id] = self._measure(self.paths[scene_id])
+            self._known[scene_id] = self.measure(self.paths[scene_id])
         return self._known[scene_id]
 
     @cached_property
     def _known(self) -> dict[str, Image]:
         return {}
 
-    def _measure(self, path: Path) -> Image:
+    def measure(self, path: Path) -> Image:
+        """An image anywhere, with its size and place.
+
+        Raises:
+            SceneError: It cannot be opened, or does not tell its place and `resolution_m` is None.
+        """
         shape, crs, affine = io.read_grid(path)
         if crs is not None and affine != Affine.identity():
             return Image(path.stem, path, GeoBox(shape, affine, crs), has_place=True)
