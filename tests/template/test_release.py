@@ -153,13 +153,16 @@ def test_a_wrong_choice_ends_in_one_clear_error(release, tmp_path, override, mes
     assert (clone / "data/detections/test.parquet").is_file()
 
 
-@pytest.mark.parametrize(
+every_stage = pytest.mark.parametrize(
     "stage",
     [
         *("catalogue", "select", "process", "dataset", "train@0"),
         *("predict@test", "postprocess@test", "evaluate@test", "bundle"),
     ],
 )
+
+
+@every_stage
 def test_a_killed_stage_leaves_the_last_output_and_starts_again(release, tmp_path, stage):
     clone = clone_of(release("aircraft"), tmp_path)
     entry = yaml.safe_load((clone / "dvc.lock").read_text())["stages"][stage]
@@ -170,6 +173,45 @@ def test_a_killed_stage_leaves_the_last_output_and_starts_again(release, tmp_pat
     run(*entry["cmd"].split(), cwd=clone)
     assert bytes_of(outputs) == before
     assert not unfinished(clone)
+
+
+@every_stage
+def test_a_full_disk_leaves_the_last_output_and_says_so(release, small_disk, stage):
+    clone = clone_of(release("aircraft"), small_disk)
+    entry = yaml.safe_load((clone / "dvc.lock").read_text())["stages"][stage]
+    outputs = [clone / out["path"] for out in entry["outs"]]
+    before = bytes_of(outputs)
+    with full(small_disk):
+        done = run(*entry["cmd"].split(), cwd=clone, check=False)
+        assert done.returncode == 1, done.stdout
+        assert "disk" in done.stdout
+        assert "Traceback" not in done.stdout
+        assert bytes_of(outputs) == before
+    run(*entry["cmd"].split(), cwd=clone)
+    assert bytes_of(outputs) == before
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of its own, which a test may fill."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=256m", "none", disk]
+    if run(*mount, cwd=tmp_path, check=False).returncode:
+        pytest.skip("this user may not mount a file system")
+    yield disk
+    run("umount", "--lazy", disk, cwd=tmp_path)
+
+
+@contextlib.contextmanager
+def full(disk):
+    """Fill a file system to its last byte."""
+    filler = disk / "filler"
+    with filler.open("wb", buffering=0) as sink, contextlib.suppress(OSError):
+        while True:
+            sink.write(b"0" * 65536)
+    yield
+    filler.unlink()
 
 
 def kill_when_it_writes(command, cwd):
