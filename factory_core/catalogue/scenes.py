@@ -14,6 +14,7 @@ import pandas as pd
 from pyproj import CRS
 from shapely.geometry import mapping, shape
 
+from factory_core.catalogue.pixel_fingerprint import fingerprint_pixels
 from factory_core.kernel import geo, io
 from factory_core.kernel.errors import SceneError
 
@@ -91,6 +92,7 @@ def describe_scene(
         "bands": [{"name": name} for name in raster.bands],
         "dtype": raster.dtype,
         "nodata": _nodata(raster.nodata),
+        "image_hash": fingerprint_pixels(image),
         **{name: None if math.isnan(value) else value for name, value in measured.items()},
     }
     return {
