@@ -26,7 +26,7 @@ class Canvas:
 
     Attributes:
         pixels: `(band, height, width)` float32, painted in place: reflectance in `BANDS`, then
-            the share of the pixel under living plants and the share under snow.
+            the shares of the pixel under living plants, under snow and in shade.
         resolution_m: Side of a pixel.
     """
 
@@ -48,6 +48,8 @@ class Canvas:
         for rows, columns, cover in self._covered(shape):
             spot = self.pixels[: len(BANDS), rows, columns]
             spot *= 1 - cover * taken
+            shade = self.pixels[-1, rows, columns]
+            shade += (1 - shade) * cover
 
     def cover(self, shape: BaseGeometry) -> np.ndarray:
         """Share of each pixel that `shape` covers, `(height, width)`."""

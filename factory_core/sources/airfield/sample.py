@@ -70,7 +70,11 @@ def write(out: Path, *, size_px: int | None, seed: int) -> None:
             dtype="uint16",
             nodata=None,
             blocks=[(grid, scene.pixels)],
-            tags={"ACQUISITIONDATETIME": setting.time},
+            tags={
+                "ACQUISITIONDATETIME": setting.time,
+                "SUN_ELEVATION": f"{setting.sun_height_deg:g}",
+                "SUN_AZIMUTH": f"{setting.sun_deg:g}",
+            },
         )
         truth[setting.name] = scene.truth
         for name, frame in _labels(scene, grid, setting.name).items():

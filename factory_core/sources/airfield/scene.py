@@ -54,7 +54,7 @@ class Scene:
     Attributes:
         pixels: `(4, height, width)` uint16, reflectance times 10,000.
         plan: What stands where.
-        truth: Share under plants and under snow, mean veil, each in [0, 1].
+        truth: Share under plants, under snow and in shade, mean veil, each in [0, 1].
     """
 
     pixels: np.ndarray
@@ -68,7 +68,7 @@ def make_scene(setting: Setting, *, size_px: int, rng: np.random.Generator) -> S
     plan = draw_plan(
         size_px * RESOLUTION_M, users=setting.users, turn_deg=setting.turn_deg, rng=rng
     )
-    canvas = Canvas(np.zeros((len(BANDS) + 2, size_px, size_px), np.float32), RESOLUTION_M)
+    canvas = Canvas(np.zeros((len(BANDS) + 3, size_px, size_px), np.float32), RESOLUTION_M)
     sun = _sun(setting)
     paint_land(canvas, season, turn_deg=setting.turn_deg, rng=rng)
     _pave(canvas, plan, season, rng)
@@ -82,13 +82,14 @@ def make_scene(setting: Setting, *, size_px: int, rng: np.random.Generator) -> S
     plant_trees(canvas, season, free=plan.kept_free(), sun=sun, rng=rng)
     reflectance, veil = _look_through_air(canvas.pixels[: len(BANDS)], setting.haze, rng)
     noisy = reflectance + rng.normal(0, 0.004, reflectance.shape)
-    plants, snow = canvas.pixels[len(BANDS) :]
+    plants, snow, shade = canvas.pixels[len(BANDS) :]
     return Scene(
         pixels=np.clip(np.rint(noisy * WHITE), 1, 65_535).astype(np.uint16),
         plan=plan,
         truth={
             "vegetation": float(plants.mean()),
             "snow": float(snow.mean()),
+            "shadow": float(shade.mean()),
             "haze": float(veil.mean()),
         },
     )

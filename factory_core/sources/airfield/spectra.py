@@ -52,6 +52,9 @@ PLANTS = ("mown_grass", "meadow", "crop", "crown")
 
 
 def spectrum(surface: str, *, tone: float = 1.0) -> np.ndarray:
-    """Reflectance in `BANDS`, `tone` times as bright as listed; then 1 if plants, 1 if snow."""
-    truth = (surface in PLANTS, surface == "snow")
+    """Reflectance in `BANDS`, `tone` times as bright as listed; then the truth of the surface.
+
+    The truth is 1 or 0 for each of plants, snow and shade; what is painted lies in the sun.
+    """
+    truth = (surface in PLANTS, surface == "snow", False)
     return np.array([value * tone for value in SURFACES[surface]] + list(truth), np.float32)
