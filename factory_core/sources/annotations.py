@@ -7,13 +7,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import geopandas as gpd
 from odc.geo.geobox import GeoBox
 
-from factory_core.kernel.errors import LabelError
+from factory_core.kernel.errors import LabelError, SceneError
 from factory_core.sources.images import Image, ImageFolder
+from factory_core.sources.shapes import Loss
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,14 @@ class Annotations:
 
 
 class Format(Protocol):
-    """One exchange format; its options are its fields."""
+    """One exchange format; its options are its fields.
+
+    Attributes:
+        cannot_carry: The `FEATURES` that it cannot hold, and what becomes of them; the
+            reference page shows it, and the contract test holds the ledger to it.
+    """
+
+    cannot_carry: ClassVar[Mapping[str, Loss]]
 
     def read(self, source: Path, *, images: ImageFolder, ledger: Ledger) -> Annotations:
         """Labels of `source`, on the images found in `images`.
@@ -77,30 +85,34 @@ class Ledger:
 
     Attributes:
         keep_going: Note bad records and go on with the good rest, not stop at the first.
+        repair: Mend polygons that cross themselves, not refuse them.
         problems: Records that were not taken.
         lost: How many values of each kind the format cannot hold.
+        repaired: How many geometries were mended.
     """
 
     keep_going: bool = False
+    repair: bool = False
     problems: list[Problem] = field(default_factory=list)
     lost: Counter[str] = field(default_factory=Counter)
+    repaired: int = 0
 
     @contextmanager
     def record(self, file: Path, name: str) -> Iterator[None]:
-        """The reading of one record: a `LabelError` in it is told with its place, or noted.
+        """The reading of one record: what is wrong in it is told with its place, or noted.
 
         Args:
             file: Where it stands.
             name: `line 3`, `annotation 17`, `<object> 2`.
 
         Raises:
-            LabelError: The one that was raised, with file and record in front.
+            LabelError, SceneError: What was raised, with file and record in front.
         """
         try:
             yield
-        except LabelError as error:
+        except (LabelError, SceneError) as error:
             if not self.keep_going:
-                raise LabelError(f"{file}, {name}: {error}") from error
+                raise type(error)(f"{file}, {name}: {error}") from error
             self.problems.append(Problem(str(file), name, str(error)))
 
     def lose(self, what: str, count: int = 1) -> None:

@@ -38,6 +38,11 @@ class Image:
     grid: GeoBox
     has_place: bool
 
+    @property
+    def file_name(self) -> str:
+        """Name of the file, by which formats name the image."""
+        return f"{self.scene_id}.tif" if self.path is None else self.path.name
+
 
 @dataclass(frozen=True)
 class ImageFolder:

@@ -1,0 +1,220 @@
+"""What every exchange format promises: what goes out comes back, up to what is counted as lost."""
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from factory_core.kernel.config import build
+from factory_core.kernel.parts import list_parts, load_part
+from factory_core.sources.annotations import Annotations, Ledger, to_pixels
+from factory_core.sources.images import ImageFolder
+from factory_core.sources.shapes import FEATURES, Loss, plain
+from tests.contract.exchange import SHAPES, STRATEGIES, TOLERANCE_PX, annotate, names, write_images
+
+NAMES = [part.name for part in list_parts("format")]
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    return ImageFolder(write_images(tmp_path_factory.mktemp("images")), resolution_m=0.5)
+
+
+@pytest.fixture(params=NAMES)
+def form(request):
+    return build(load_part("format", request.param))
+
+
+@pytest.fixture
+def there_and_back(form, images, tmp_path_factory):
+    """Write annotations and read them again: what came back, and what was counted as lost."""
+
+    def go(annotations):
+        out = tmp_path_factory.mktemp("out") / "written"
+        ledger = Ledger()
+        form.write(annotations, out, ledger=ledger)
+        assert out.exists()
+        reading = Ledger()
+        back = form.read(out, images=images, ledger=reading)
+        assert not reading.problems
+        assert not reading.lost
+        return back, ledger.lost
+
+    return go
+
+
+def rows_of(annotations):
+    """Labels of each scene as comparable rows: class, shape in pixels, attributes."""
+    found = {}
+    for scene_id, frame in annotations.labels.items():
+        shapes = to_pixels(frame, grid=annotations.images[scene_id].grid)
+        found[scene_id] = [
+            (
+                row["label"],
+                shape,
+                {
+                    name: value
+                    for name, stated in row.items()
+                    if name not in ("label", "geometry", "scene_id", "crs")
+                    and (value := plain(stated)) is not None
+                },
+            )
+            for row, shape in zip(frame.to_dict("records"), shapes, strict=True)
+        ]
+    return found
+
+
+def assert_same(back, sent):
+    """The same classes, shapes to a thousandth of a pixel, and attributes, in any order."""
+    found, expected = rows_of(back), rows_of(sent)
+    assert set(found) == set(expected)
+    for scene_id, rows in expected.items():
+        assert len(found[scene_id]) == len(rows)
+        left = list(found[scene_id])
+        for label, shape, attributes in rows:
+            match = [
+                other
+                for other in left
+                if other[0] == label and other[2] == attributes and _near(other[1], shape)
+            ]
+            assert match, f"{label} {shape.wkt} {attributes} is not among {left}"
+            left.remove(match[0])
+
+
+def _near(one, other):
+    return one.hausdorff_distance(other) < TOLERANCE_PX and np.isclose(
+        one.area, other.area, atol=TOLERANCE_PX * max(one.length, 1)
+    )
+
+
+def test_states_what_it_cannot_carry(form):
+    assert set(form.cannot_carry) <= set(FEATURES)
+    assert set(map(type, form.cannot_carry.values())) <= {Loss}
+
+
+@pytest.mark.parametrize("feature", SHAPES)
+def test_carries_a_shape_or_counts_it(form, images, there_and_back, feature):
+    sent = annotate(images, [{"label": "thing", "geometry": SHAPES[feature]}])
+    back, lost = there_and_back(sent)
+    if feature not in form.cannot_carry:
+        assert not lost
+        assert_same(back, sent)
+        return
+    assert lost[feature] == len(sent)
+    assert set(lost) <= set(form.cannot_carry)
+    if form.cannot_carry[feature] is Loss.LEFT_OUT:
+        assert len(back) == 0
+    else:
+        assert len(back) >= len(sent)
+
+
+@pytest.mark.parametrize(
+    ("feature", "column"),
+    [
+        pytest.param("scores", {"score": 0.625}, id="score"),
+        pytest.param("attributes", {"roof": "tin, red"}, id="text"),
+        pytest.param("attributes", {"floors": 3}, id="number"),
+    ],
+)
+def test_carries_a_column_or_counts_it(form, images, there_and_back, feature, column):
+    rows = [{"label": "thing", "geometry": _any_shape(form), **column}]
+    sent = annotate(images, rows)
+    back, lost = there_and_back(sent)
+    if feature in form.cannot_carry:
+        assert lost == {feature: len(sent)}
+        sent = annotate(images, [{"label": "thing", "geometry": _any_shape(form)}])
+    else:
+        assert not lost
+    if "labels" not in form.cannot_carry:
+        assert_same(back, sent)
+
+
+def _any_shape(form):
+    """The first shape that it carries."""
+    return next((SHAPES[name] for name in SHAPES if name not in form.cannot_carry), SHAPES["boxes"])
+
+
+def test_attributes_that_only_some_labels_have(form, images, there_and_back):
+    shape = _any_shape(form)
+    rows = [
+        {"label": "a", "geometry": shape, "roof": "tin"},
+        {"label": "b", "geometry": shape, "roof": None},
+    ]
+    sent = annotate(images, rows)
+    back, lost = there_and_back(sent)
+    if "attributes" in form.cannot_carry:
+        assert lost == {"attributes": len(images.all())}
+    else:
+        assert_same(back, sent)
+
+
+def test_images_without_labels(form, images, there_and_back):
+    sent = annotate(images, [{"label": "thing", "geometry": _any_shape(form)}], on=["metres"])
+    back, lost = there_and_back(sent)
+    if "images without labels" in form.cannot_carry:
+        assert lost == {"images without labels": len(sent.images) - 1}
+        assert set(back.images) <= set(sent.images)
+    else:
+        assert not lost
+        assert set(back.images) == set(sent.images)
+        assert all(back.images[name].grid == image.grid for name, image in sent.images.items())
+    assert_same(back, sent)
+
+
+def test_no_labels_at_all(form, images, there_and_back):
+    back, lost = there_and_back(annotate(images, []))
+    assert len(back) == 0
+    assert set(lost) <= {"images without labels"}
+
+
+def test_labels_without_an_image(form, images, there_and_back):
+    placed = annotate(images, [{"label": "thing", "geometry": _any_shape(form)}], on=["metres"])
+    (frame,) = placed.labels.values()
+    sent = Annotations(placed.images, {}, (frame,))
+    back, lost = there_and_back(sent)
+    if "labels without an image" in form.cannot_carry:
+        assert lost["labels without an image"] == 1
+        assert len(back) == 0
+    else:
+        # Where they lie tells which image shows them: a format may name it or not.
+        (found,) = (*back.loose, *back.labels.values())
+        assert list(found["label"]) == ["thing"]
+        (shape,) = to_pixels(found.to_crs(frame.crs), grid=placed.images["metres"].grid)
+        assert _near(shape, _any_shape(form))
+
+
+def test_takes_any_class_name(form, images, there_and_back):
+    shape = _any_shape(form)
+    given_names = ["vehicle/car", "Flugzeug-Ü", "a & <b>", "with space", 'a "quoted", name']
+    sent = annotate(images, [{"label": name, "geometry": shape} for name in given_names])
+    back, lost = there_and_back(sent)
+    if not lost:
+        assert_same(back, sent)
+    else:
+        assert set(lost) <= set(form.cannot_carry)
+
+
+@settings(max_examples=8, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_any_labels_go_out_and_back(form, images, there_and_back, data):
+    carried = [feature for feature in STRATEGIES if feature not in form.cannot_carry]
+    if not carried:
+        return
+    shape = st.sampled_from(carried).flatmap(STRATEGIES.__getitem__)
+    label = st.fixed_dictionaries({"label": names, "geometry": shape})
+    sent = annotate(
+        images,
+        data.draw(st.lists(label, min_size=1, max_size=4)),
+        on=data.draw(st.lists(st.sampled_from(["metres", "degrees", "placeless"]), min_size=1)),
+    )
+    back, lost = there_and_back(sent)
+    assert set(lost) <= {"images without labels"} & set(form.cannot_carry)
+    assert_same(back, sent)
+
+
+def test_leaves_the_annotations_alone(form, images, tmp_path):
+    sent = annotate(images, [{"label": "a", "geometry": SHAPES["boxes"], "roof": "tin"}])
+    before = {name: frame.copy(deep=True) for name, frame in sent.labels.items()}
+    form.write(sent, tmp_path / "out", ledger=Ledger())
+    for name, frame in sent.labels.items():
+        assert frame.equals(before[name])
