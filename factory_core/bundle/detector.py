@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from contextlib import chdir
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,23 +32,30 @@ class Detector:
 
     Attributes:
         bands: Names of the bands of raw scenes whose files do not tell them.
+        companions: Name of a companion -> pattern of its file beside a scene.
         process: Fitted tasks that bring a raw scene to what the model takes.
         engine: Runs the models.
         chain: Makes detections of what they give.
     """
 
     bands: tuple[str, ...]
+    companions: Mapping[str, str]
     process: tuple[Task, ...]
     engine: Engine
     chain: Chain
 
     def open(self, scene: Path) -> Raster:
-        """A raw scene, ready to be read.
+        """A raw scene with the companions that lie beside it, ready to be read.
 
         Raises:
             SceneError: It cannot be opened or placed.
         """
-        return io.open_raster(scene, bands=self.bands)
+        found = {
+            name: io.open_raster(path)
+            for name, pattern in self.companions.items()
+            for path in sorted(scene.parent.glob(companion_file(pattern, scene.stem)))[:1]
+        }
+        return replace(io.open_raster(scene, bands=self.bands), companions=found)
 
     def detect(self, raster: Raster, *, scratch: Path) -> GeoDataFrame:
         """Detections of a raw scene, in a CRS in metres.
@@ -72,6 +80,11 @@ class Detector:
         return detections
 
 
+def companion_file(pattern: str, scene_id: str) -> str:
+    """Name of the file of a companion beside its scene, from `catalogue.companions`."""
+    return pattern.format(scene_id=scene_id).rpartition("/")[2]
+
+
 def load_detector(bundle: Path) -> Detector:
     """Make a bundle ready, with the parts of the detector's own package that lie in it.
 
@@ -90,7 +103,8 @@ def load_detector(bundle: Path) -> Detector:
         blend = configuration.build(params.predict.blend, where="predict.blend")
     return Detector(
         bands=tuple(params.catalogue.bands),
-        process=tuple(process),
+        companions=dict(params.catalogue.get("companions") or {}),
+        process=tuple(_with_files_in(bundle, task) for task in process),
         engine=Engine(ensemble, blend, params.predict.overlap_px, params.predict.batch_size),
         chain=_rooted(chain, bundle),
     )
@@ -98,14 +112,10 @@ def load_detector(bundle: Path) -> Detector:
 
 def _rooted(chain: Chain, bundle: Path) -> Chain:
     """The chain with the files of its parts looked for in the bundle."""
-    tasks = []
-    for name, part in chain.tasks:
-        paths = {field: bundle / path for field, path in files_of(part).items()}
-        tasks.append((name, replace(part, **paths) if paths else part))
-    return replace(chain, tasks=tuple(tasks))
+    tasks = tuple((name, _with_files_in(bundle, part)) for name, part in chain.tasks)
+    return replace(chain, tasks=tasks)
 
 
-def files_of(part: Any) -> dict[str, Path]:
-    """The fields of a part that are paths of files."""
-    values = {field.name: getattr(part, field.name) for field in fields(part)}
-    return {name: value for name, value in values.items() if isinstance(value, Path)}
+def _with_files_in(bundle: Path, part: Any) -> Any:
+    paths = {name: bundle / path for name, path in configuration.files_of(part).items()}
+    return replace(part, **paths) if paths else part

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 from geopandas import GeoDataFrame, GeoSeries
+from odc.geo.geobox import GeoBox
 
-from factory_core.bundle.detector import Detector
+from factory_core.bundle.detector import Detector, companion_file
 from factory_core.kernel import io
-from factory_core.kernel.geo import Raster, cut_windows, footprint
+from factory_core.kernel.geo import Raster, cut_windows, footprint, offset_px, window_at
 
 FOLDER = "self_test"
 SCENE, EXPECTED = "scene.tif", "expected.geojson"
 MAX_BYTES = 600_000
 PLACES = 12
 PLACES_A_SCENE = 4
+# A companion is cut with so much around, for the pixels that reach over the edge.
+MARGIN_PX = 8
+# Tags that the format itself sets.
+OF_THE_FORMAT = ("AREA_OR_POINT", "OVR_RESAMPLING_ALG", "INTERLEAVE")
 
 
 def write_self_test(
@@ -53,22 +59,45 @@ def _places(raster: Raster, area: GeoSeries) -> Iterator[Raster]:
     shared = outlines.to_crs(area.crs).intersection(area.union_all()).area
     for index in np.argsort(-shared.to_numpy(), kind="stable"):
         window = windows[index]
-        yield Raster(
-            raster.scene_id, window, raster.bands, raster.dtype, raster.nodata, raster.read
-        )
+        yield _cut(raster, window)
+
+
+def _cut(raster: Raster, window: GeoBox) -> Raster:
+    """A window of a raw scene, with what its companions show of the same ground."""
+    row, column = offset_px(window, of=raster.geobox)
+    companions = {}
+    for name, other in raster.companions.items():
+        corners = [~other.geobox.affine @ corner for corner in footprint(window).exterior.coords]
+        columns, rows = zip(*corners, strict=True)
+        first = (int(min(rows)) - MARGIN_PX, int(min(columns)) - MARGIN_PX)
+        last = (int(max(rows)) + MARGIN_PX, int(max(columns)) + MARGIN_PX)
+        shape = (last[0] - first[0], last[1] - first[1])
+        there = window_at(other.geobox, row=first[0], column=first[1], shape=shape)
+        companions[name] = _cut(other, there)
+    sensor = raster.sensor and raster.sensor.shifted(column_px=column, row_px=row)
+    return replace(raster, geobox=window, sensor=sensor, companions=companions)
 
 
 def _try(detector: Detector, place: Raster, bundle: Path) -> GeoDataFrame:
     """Write the scene and what is found in it."""
     folder = bundle / FOLDER
+    _write(place, folder / SCENE)
+    for name, other in place.companions.items():
+        _write(other, folder / companion_file(detector.companions[name], Path(SCENE).stem))
+    found = detector.detect(detector.open(folder / SCENE), scratch=folder)
+    io.write_vectors(found, folder / EXPECTED)
+    return found
+
+
+def _write(place: Raster, out: Path) -> None:
+    tags = {name: value for name, value in place.tags.items() if name not in OF_THE_FORMAT}
     io.write_cog(
-        folder / SCENE,
+        out,
         geobox=place.geobox,
         bands=place.bands,
         dtype=place.dtype,
         nodata=place.nodata,
         blocks=[(place.geobox, place.read(place.geobox))],
+        tags=tags,
+        sensor=place.sensor,
     )
-    found = detector.detect(detector.open(folder / SCENE), scratch=folder)
-    io.write_vectors(found, folder / EXPECTED)
-    return found

@@ -9,7 +9,7 @@ from geopandas import GeoSeries
 from omegaconf import DictConfig, OmegaConf
 
 from factory_core.bundle.checksums import write_checksums
-from factory_core.bundle.detector import MODELS, PARAMS, PROCESS, files_of, load_detector
+from factory_core.bundle.detector import MODELS, PARAMS, PROCESS, load_detector
 from factory_core.bundle.model_card import model_card
 from factory_core.bundle.self_test import write_self_test
 from factory_core.bundle.stac import write_item
@@ -17,6 +17,7 @@ from factory_core.kernel import config as configuration
 from factory_core.kernel import io
 from factory_core.kernel.errors import SceneError, SelectionError
 from factory_core.predict.model import find_models
+from factory_core.process.chain import from_nodes, to_nodes
 
 SECTIONS = ("detector", "package", "taxonomy", "predict", "postprocess")
 FILES = "files"
@@ -53,7 +54,7 @@ def run(
             target = work / MODELS / path.parent.name / path.name
             target.parent.mkdir(parents=True)
             shutil.copyfile(path, target)
-        shutil.copyfile(scenes / PROCESS, work / PROCESS)
+        _write_process(scenes / PROCESS, work)
         _write_params(config, work)
         detector = load_detector(work)
         write_self_test(detector, raw_scenes, areas["test"], work)
@@ -85,18 +86,38 @@ def _raw_scenes(config: DictConfig, raw: Path, scene_ids: list[str]) -> dict[str
     return {scene_id: there[scene_id] for scene_id in scene_ids}
 
 
+def _write_process(fitted: Path, work: Path) -> None:
+    """Write the fitted chain, and the files that its parts read (a DEM, a geofence)."""
+    nodes = []
+    for number, task in enumerate(from_nodes(io.read_json(fitted)["tasks"])):
+        copies = {
+            field: _carry(path, work, name=f"process_{number}")
+            for field, path in configuration.files_of(task).items()
+        }
+        nodes += [{**node, **copies} for node in to_nodes([task])]
+    io.write_json({"tasks": nodes}, work / PROCESS)
+
+
+def _carry(path: Path, work: Path, *, name: str) -> str:
+    """Copy a file of a part into the bundle, and say where it lies there."""
+    target = work / FILES / name / path.name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(path, target)
+    return target.relative_to(work).as_posix()
+
+
 def _write_params(config: DictConfig, work: Path) -> None:
     """Write the choices that a deployed detector reads, and the files that its parts read."""
     params = OmegaConf.masked_copy(config, list(SECTIONS))
-    params.catalogue = {"bands": config.catalogue.bands}
+    params.catalogue = {
+        "bands": config.catalogue.bands,
+        "companions": config.catalogue.get("companions") or {},
+    }
     tasks = params.postprocess.get("tasks") or {}
     for name, part in tasks.items():
         built = configuration.build(part, where=f"postprocess.tasks.{name}")
-        for field, path in files_of(built).items():
-            target = work / FILES / name / path.name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, target)
-            part[field] = target.relative_to(work).as_posix()
+        for field, path in configuration.files_of(built).items():
+            part[field] = _carry(path, work, name=name)
     (work / PARAMS).write_text(configuration.to_yaml(params), encoding="utf-8")
     _copy_own_parts(config, work)
 

@@ -144,6 +144,12 @@ def build_chain(node: Any, *, where: str) -> list[Any]:
     return [build(tasks[name], where=f"{where}.tasks.{name}") for name in order]
 
 
+def files_of(part: Any) -> dict[str, Path]:
+    """The fields of a part that are paths of files, for what must track or carry them."""
+    values = {field.name: getattr(part, field.name) for field in dataclasses.fields(part)}
+    return {name: value for name, value in values.items() if isinstance(value, Path)}
+
+
 def _find(target: object, *, where: str) -> Any:
     own = _own_package()
     prefixes = (*ALLOWED, *([f"{own}."] if own else []))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
@@ -11,6 +11,8 @@ from affine import Affine
 from odc.geo.geobox import GeoBox
 from pyproj import CRS
 from shapely.geometry import Polygon
+
+from factory_core.kernel.sensor import Sensor
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,10 @@ class Raster:
         nodata: Value of the pixels without data, or None.
         read: Takes a window as GeoBox on the grid of `geobox`, gives
             `(band, height, width)` of `dtype`; outside the scene it gives nodata, or 0.
+        sensor: None for a scene on the map; else how a scene in its own viewing geometry
+            lies on the ground, whose `geobox` is then only the nearest affine grid.
+        companions: Rasters of the same place that go with it, by name: `pan`, say.
+        tags: What the file says of itself (`ACQUISITIONDATETIME`, say).
     """
 
     scene_id: str
@@ -33,6 +39,9 @@ class Raster:
     dtype: str
     nodata: float | None
     read: Callable[[GeoBox], np.ndarray]
+    sensor: Sensor | None = None
+    companions: Mapping[str, Raster] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import geopandas as gpd
 
-from factory_core.kernel.config import build
+from factory_core.kernel.config import build, files_of
 from factory_core.kernel.geo import Raster
 
 
@@ -56,7 +56,11 @@ def apply_chain(raster: Raster, tasks: Sequence[Task]) -> Raster:
 def to_nodes(tasks: Sequence[Any]) -> list[dict[str, Any]]:
     """The parts as plain data, `_target_` and fields, for JSON."""
     return [
-        {"_target_": f"{type(task).__module__}.{type(task).__qualname__}", **asdict(task)}
+        {
+            "_target_": f"{type(task).__module__}.{type(task).__qualname__}",
+            **asdict(task),
+            **{name: path.as_posix() for name, path in files_of(task).items()},
+        }
         for task in tasks
     ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -13,10 +13,10 @@ from odc.geo.geobox import GeoBox
 from omegaconf import DictConfig
 
 from factory_core.kernel import geo, io
-from factory_core.kernel.config import build, build_chain
-from factory_core.kernel.errors import SceneError
+from factory_core.kernel.config import build, build_chain, files_of
 from factory_core.kernel.geo import Raster
 from factory_core.process.chain import Task, apply_chain, fit_chain, from_nodes, to_nodes
+from factory_core.process.pixels import check_alike, check_on_map
 
 BLOCK_PX = 512
 SPLITS = ("train", "val", "test")
@@ -29,14 +29,21 @@ class Source:
     Attributes:
         path: Its raw file.
         bands: Names of its bands.
+        companions: Files that go with it, by name.
     """
 
     path: Path
     bands: tuple[str, ...]
+    companions: dict[str, Path]
 
     def open(self) -> Raster:
-        """The raw scene, to be read by windows."""
-        return io.open_raster(self.path, bands=self.bands)
+        """The raw scene with its companions, to be read by windows."""
+        others = {name: io.open_raster(path) for name, path in self.companions.items()}
+        return replace(io.open_raster(self.path, bands=self.bands), companions=others)
+
+    def files(self) -> list[Path]:
+        """All that is read of it."""
+        return [self.path, *self.companions.values()]
 
 
 def run(config: DictConfig, *, raw: Path, catalogue: Path, selection: Path, out: Path) -> None:
@@ -52,14 +59,21 @@ def run(config: DictConfig, *, raw: Path, catalogue: Path, selection: Path, out:
     key = {
         "process": config.process,
         "code": config.fingerprint.process,
-        "inputs": io.identity([catalogue, selection, *(s.path for s in sources.values())]),
+        "inputs": io.identity(
+            [
+                catalogue,
+                selection,
+                *(file for source in sources.values() for file in source.files()),
+                *(file for task in tasks for file in files_of(task).values()),
+            ]
+        ),
     }
     with io.staged(out, key=key) as work:
         kept = work / "process.json"
         if not kept.is_file():
             train = {scene_id: sources[scene_id].open() for scene_id in areas["train"]}
             fitted = fit_chain(tasks, train, areas["train"])
-            _check_alike([apply_chain(source.open(), fitted) for source in sources.values()])
+            _check_processed([apply_chain(source.open(), fitted) for source in sources.values()])
             io.write_json({"tasks": to_nodes(fitted)}, kept)
         chain = from_nodes(io.read_json(kept)["tasks"])
         machine = build(config.compute, where="compute")
@@ -69,20 +83,22 @@ def run(config: DictConfig, *, raw: Path, catalogue: Path, selection: Path, out:
 
 def _source(raw: Path, row: pd.Series) -> Source:
     bands = tuple(str(band["name"]) for band in row["bands"])
-    return Source(raw / row["assets"]["image"]["href"], bands)
+    paths = {
+        name: raw / asset["href"] for name, asset in row["assets"].items() if asset is not None
+    }
+    return Source(paths.pop("image"), bands, paths)
 
 
-def _check_alike(rasters: Sequence[Raster]) -> None:
-    """Refuse scenes that leave the chain different, for one model takes them all."""
-    first = rasters[0]
-    for other in rasters:
-        if (other.bands, other.dtype) != (first.bands, first.dtype):
-            raise SceneError(
-                f"Scenes must leave `process` alike. {first.scene_id!r} has "
-                f"{', '.join(first.bands)} as {first.dtype}, {other.scene_id!r} has "
-                f"{', '.join(other.bands)} as {other.dtype}. Add `compose_bands` and `to_8bit` to "
-                "the chain, or leave scenes out by `select.where`."
-            )
+def _check_processed(rasters: Sequence[Raster]) -> None:
+    """Refuse what the stages after this cannot take: one model sees all scenes, on the map."""
+    check_alike(
+        rasters,
+        purpose="leave `process` alike",
+        advice="Add `compose_bands` and `to_8bit` to the chain, or leave scenes out by "
+        "`select.where`.",
+    )
+    for raster in rasters:
+        check_on_map(raster, part="what comes after process")
 
 
 def _write_scene(source: Source, *, tasks: Sequence[Task], folder: Path) -> None:

@@ -9,7 +9,8 @@ from factory_core.kernel import geo
 from factory_core.kernel.config import build
 from factory_core.kernel.errors import ConfigError, SceneError
 from factory_core.process import to_8bit
-from factory_core.process.to_8bit import SAMPLE_PX, To8Bit
+from factory_core.process.pixels import SAMPLE_PX
+from factory_core.process.to_8bit import To8Bit
 
 
 def ramp(low, high, *, dtype="uint16", shape=(100, 100)):

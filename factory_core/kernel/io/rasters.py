@@ -19,19 +19,24 @@ from rasterio.windows import Window
 from factory_core.kernel.errors import SceneError
 from factory_core.kernel.geo import Raster, ScoreMap, offset_px
 from factory_core.kernel.io.outputs import not_written, staged_file
+from factory_core.kernel.io.sensors import approximate_grid, read_sensor, sensor_profile
+from factory_core.kernel.sensor import Sensor
 
 COG_BLOCK_PX = 512
 
 
 def open_raster(path: Path, *, bands: tuple[str, ...] = ()) -> Raster:
-    """Open a georeferenced raster for reading by windows.
+    """Open a raster with a place on the ground for reading by windows.
+
+    A scene with RPCs or ground points and no map projection keeps them as its `sensor`; its
+    grid is then the affine one in EPSG:4326 that comes nearest.
 
     Args:
         path: GeoTIFF or anything else that GDAL reads.
         bands: Names of its bands, where the file does not tell them.
 
     Raises:
-        SceneError: It cannot be opened, has no CRS or geotransform, or the number of
+        SceneError: It cannot be opened, has no place on the ground, or the number of
             names differs from the number of bands. Reading a damaged part raises it too.
     """
     dataset = _open(path)
@@ -41,23 +46,18 @@ def open_raster(path: Path, *, bands: tuple[str, ...] = ()) -> Raster:
             f"{path} has {dataset.count} bands, and {len(names)} names were given: "
             f"{', '.join(names)}. Name each band, in the order of the file."
         )
-    if dataset.crs is None or dataset.transform == Affine.identity():
-        raise SceneError(
-            f"{path} has no {'CRS' if dataset.crs is None else 'geotransform'}: it cannot be "
-            "placed on the ground. Georeference it (`gdal_edit.py -a_srs EPSG:... -a_ullr ...`)."
-        )
+    grid, sensor = _place(dataset, path)
     if len(set(dataset.dtypes)) > 1:
         raise SceneError(
             f"{path} mixes pixel types ({', '.join(dataset.dtypes)}). "
             "Convert its bands to one type (`gdal_translate -ot ...`)."
         )
-    geobox = GeoBox(dataset.shape, dataset.transform, str(dataset.crs))
     nodata = dataset.nodata
     fill = 0 if nodata is None else nodata
     lock = threading.Lock()
 
     def read(window: GeoBox) -> np.ndarray:
-        row, column = offset_px(window, of=geobox)
+        row, column = offset_px(window, of=grid)
         height, width = window.shape
         rows = slice(max(row, 0), min(row + height, dataset.height))
         columns = slice(max(column, 0), min(column + width, dataset.width))
@@ -72,7 +72,36 @@ def open_raster(path: Path, *, bands: tuple[str, ...] = ()) -> Raster:
                 ] = dataset.read(window=inside)
         return pixels
 
-    return Raster(path.stem, geobox, names, dataset.dtypes[0], nodata, read)
+    return Raster(
+        path.stem,
+        grid,
+        names,
+        dataset.dtypes[0],
+        nodata,
+        read,
+        sensor=sensor,
+        tags={**dataset.tags(), **dataset.tags(ns="IMAGERY")},
+    )
+
+
+def _place(dataset: rasterio.DatasetReader, path: Path) -> tuple[GeoBox, Sensor | None]:
+    """Where a scene lies: its grid on the map, or the nearest to the model of its sensor."""
+    if dataset.crs is not None and dataset.transform != Affine.identity():
+        return GeoBox(dataset.shape, dataset.transform, str(dataset.crs)), None
+    sensor = read_sensor(dataset, path)
+    if sensor is None:
+        raise SceneError(
+            f"{path} has no {'CRS' if dataset.crs is None else 'geotransform'}, no RPC and no "
+            "ground points: it cannot be placed on the ground. Georeference it "
+            "(`gdal_edit.py -a_srs EPSG:... -a_ullr ...`), or put its RPC file beside it."
+        )
+    try:
+        return approximate_grid(sensor, dataset.shape), sensor
+    except ValueError as error:
+        raise SceneError(
+            f"The sensor model of {path} does not place it on the ground: {error}. Fetch the "
+            "scene with its RPC or ground points again."
+        ) from error
 
 
 def read_overview(path: Path, *, max_px: int, window: GeoBox | None = None) -> np.ma.MaskedArray:
@@ -87,7 +116,7 @@ def read_overview(path: Path, *, max_px: int, window: GeoBox | None = None) -> n
         `(band, height, width)` of the raster's type; pixels without data are masked.
     """
     dataset = _open(path)
-    full = GeoBox(dataset.shape, dataset.transform, str(dataset.crs))
+    full, _ = _place(dataset, path)
     window = full if window is None else window
     row, column = offset_px(window, of=full)
     height, width = window.shape
@@ -147,6 +176,7 @@ def write_cog(
     nodata: float | None,
     blocks: Iterable[tuple[GeoBox, np.ndarray]],
     tags: Mapping[str, str] | None = None,
+    sensor: Sensor | None = None,
 ) -> None:
     """Write a cloud-optimised GeoTIFF from blocks, whole or not at all.
 
@@ -161,8 +191,11 @@ def write_cog(
         blocks: Windows of `geobox` with their pixels `(band, height, width)`; what
             reaches over the edge is cut off. Row by row is fastest.
         tags: What the raster says of itself (`ACQUISITIONDATETIME`, say).
+        sensor: Model of a raw scene, written in place of the CRS and affine of `geobox`.
     """
     height, width = geobox.shape
+    on_map = {"crs": str(geobox.crs), "transform": geobox.affine}
+    place = on_map if sensor is None else sensor_profile(sensor)
     with staged_file(out) as work:
         tiled = work.with_name(f"{work.stem}.tiled{work.suffix}")
         try:
@@ -175,13 +208,12 @@ def write_cog(
                 count=len(bands),
                 dtype=dtype,
                 nodata=nodata,
-                crs=str(geobox.crs),
-                transform=geobox.affine,
                 tiled=True,
                 blockxsize=COG_BLOCK_PX,
                 blockysize=COG_BLOCK_PX,
                 bigtiff="if_safer",
                 **_colours(bands),
+                **place,
             ) as sink:
                 sink.descriptions = bands
                 sink.update_tags(**(tags or {}))
