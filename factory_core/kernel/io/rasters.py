@@ -25,7 +25,7 @@ from factory_core.kernel.sensor import Sensor
 COG_BLOCK_PX = 512
 
 
-def open_raster(path: Path, *, bands: tuple[str, ...] = ()) -> Raster:
+def open_raster(path: Path, *, bands: tuple[str, ...] = (), at: GeoBox | None = None) -> Raster:
     """Open a raster with a place on the ground for reading by windows.
 
     A scene with RPCs or ground points and no map projection keeps them as its `sensor`; its
@@ -34,6 +34,7 @@ def open_raster(path: Path, *, bands: tuple[str, ...] = ()) -> Raster:
     Args:
         path: GeoTIFF or anything else that GDAL reads.
         bands: Names of its bands, where the file does not tell them.
+        at: Where it lies, for a file that does not tell.
 
     Raises:
         SceneError: It cannot be opened, has no place on the ground, or the number of
@@ -46,7 +47,7 @@ def open_raster(path: Path, *, bands: tuple[str, ...] = ()) -> Raster:
             f"{path} has {dataset.count} bands, and {len(names)} names were given: "
             f"{', '.join(names)}. Name each band, in the order of the file."
         )
-    grid, sensor = _place(dataset, path)
+    grid, sensor = _place(dataset, path) if at is None else (at, None)
     if len(set(dataset.dtypes)) > 1:
         raise SceneError(
             f"{path} mixes pixel types ({', '.join(dataset.dtypes)}). "
