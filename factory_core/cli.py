@@ -161,6 +161,87 @@ def sample(
     )
 
 
+@app.command(name="import", rich_help_panel="Around")
+def import_(
+    form: Annotated[str, typer.Argument(metavar="FORMAT", help="`factory parts format`.")],
+    source: Annotated[str, typer.Argument(help="File, folder, ZIP file or address.")],
+    out: Annotated[
+        Path, typer.Option(help="Raw data: gets scenes/, labels/ and a receipt in imports/.")
+    ] = Path("data/raw"),
+    images: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the images; else that of SOURCE, or the scenes of --out."),
+    ] = None,
+    resolution_m: Annotated[
+        float | None, typer.Option(help="Side of a pixel of images without a place.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="key=value, an option of the format.")
+    ] = None,
+    rename: Annotated[
+        list[str] | None, typer.Option(help="old=new class, or a YAML file of them.")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Name of the file of labels; else that of SOURCE.")
+    ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Put the labels in the place of others of that name.")
+    ] = False,
+    keep_going: Annotated[
+        bool, typer.Option("--keep-going", help="Leave bad records out, list them, end with 1.")
+    ] = False,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Mend polygons that cross themselves, and count them.")
+    ] = False,
+) -> None:
+    """Labels and images of others -> raw data, whole or not at all."""
+    exchange = import_module("factory_core.sources.exchange")
+    request = exchange.Request(
+        form=form,
+        source=source,
+        images=images,
+        resolution_m=resolution_m,
+        settings=settings or (),
+        renames=rename or (),
+        name=name,
+        replace=replace,
+        keep_going=keep_going,
+        repair=repair,
+    )
+    receipt = exchange.import_labels(request, raw=out)
+    for line in exchange.told_import(receipt):
+        typer.echo(line)
+    if receipt["refused"]:
+        raise typer.Exit(1)
+
+
+@app.command(rich_help_panel="Around")
+def export(
+    form: Annotated[str, typer.Argument(metavar="FORMAT", help="`factory parts format`.")],
+    out: Annotated[Path, typer.Option(help="File or folder to write; not there yet.")],
+    raw: Annotated[Path, typer.Option(exists=True, help="Raw data with scenes/.")] = Path(
+        "data/raw"
+    ),
+    labels: Annotated[str, typer.Option(help="Which labels: a glob under --raw.")] = "labels/*",
+    detections: Annotated[
+        Path | None, typer.Option(exists=True, help="Detections in place of labels.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="key=value, an option of the format.")
+    ] = None,
+) -> None:
+    """Labels or detections -> the format of another tool."""
+    for line in import_module("factory_core.sources.export").export_labels(
+        form,
+        raw=raw,
+        out=out,
+        labels=labels,
+        detections=detections,
+        settings=settings or (),
+    ):
+        typer.echo(line)
+
+
 @app.command(rich_help_panel="Around")
 def compose(
     overrides: Annotated[list[str] | None, typer.Argument(help="Hydra overrides.")] = None,

@@ -80,6 +80,13 @@ class ImageFolder:
                 found[path.stem] = path
         return found
 
+    def has_any(self) -> bool:
+        """Whether there is any image; nothing of them is read."""
+        folder = self.folder
+        return folder is not None and any(
+            path.suffix.lower() in ENDINGS for path in folder.rglob("*")
+        )
+
     def find(self, name: str) -> Image:
         """The image that a format names, by its file name with or without folders and ending.
 
