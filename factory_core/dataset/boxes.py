@@ -1,16 +1,16 @@
-"""Labels as boxes, for models that give boxes."""
+"""Labels as upright boxes, for models that give boxes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
-import geopandas as gpd
 import numpy as np
-from odc.geo.geobox import GeoBox
+import shapely
 
-from factory_core.dataset.sample import Boxes, stack_boxes
-from factory_core.dataset.target import Target
+from factory_core.dataset.pixels import LINES, POLYGONS
+from factory_core.dataset.sample import Boxes, Form
+from factory_core.dataset.target import Outlines, Target
 
 
 @dataclass(frozen=True)
@@ -19,37 +19,41 @@ class BoundingBoxes(Target):
 
     Args:
         min_share_inside: A box that has less of its area inside the window is left out.
+        point_size_m: Labels that are points become squares of this side; 0 refuses them.
     """
 
-    form: ClassVar[Literal["mask", "boxes"]] = "boxes"
+    form: ClassVar[Form] = "boxes"
 
     min_share_inside: float = 0.4
+    point_size_m: float = 0.0
 
     def __post_init__(self) -> None:
-        if not 0 < self.min_share_inside <= 1:
+        if not 0 < self.min_share_inside <= 1 or self.point_size_m < 0:
             raise ValueError(
-                f"`min_share_inside` must lie in (0, 1]. Received: {self.min_share_inside}."
+                "`min_share_inside` must lie in (0, 1] and `point_size_m` be at least 0. Received: "
+                f"min_share_inside={self.min_share_inside}, point_size_m={self.point_size_m}."
             )
 
     @property
     def geometry_types(self) -> tuple[str, ...]:
-        """Everything that has an extent."""
-        return ("Polygon", "MultiPolygon", "LineString", "MultiLineString")
+        """Everything that has an extent, and points where they are given one."""
+        return (*POLYGONS, *LINES, *(("Point",) if self.point_size_m else ()))
 
-    def __call__(self, labels: gpd.GeoDataFrame, *, window: GeoBox) -> Boxes:
+    def __call__(self, labels: Outlines) -> Boxes:
         """Boxes in pixels of the window, in the order of the labels."""
-        if len(labels) == 0:
-            return stack_boxes([], [])
-        height, width = window.shape
-        bounds = labels.bounds.to_numpy()
-        corners = np.stack([~window.affine @ bounds.T[:2], ~window.affine @ bounds.T[2:]])
-        low, high = corners.min(axis=0).T, corners.max(axis=0).T
+        return self._whole(labels).cut(labels.shape, min_share_inside=self.min_share_inside)
+
+    def sees(self, labels: Outlines) -> np.ndarray:
+        """Those with the share of their box inside."""
+        numbered = Boxes(self._whole(labels).xyxy_px, np.arange(len(labels)))
+        kept = numbered.cut(labels.shape, min_share_inside=self.min_share_inside).classes
+        return np.isin(numbered.classes, kept)
+
+    def _whole(self, labels: Outlines) -> Boxes:
+        low, high = np.split(shapely.bounds(labels.shapes).reshape(-1, 4), 2, axis=1)
+        points = (shapely.get_type_id(labels.shapes) == shapely.GeometryType.POINT)[:, None]
+        grown = points * self.point_size_m / labels.pixel_m / 2
+        low, high = low - grown, high + grown
         # A line along an axis has no area, but still an extent that can be found.
         high = np.maximum(high, low + 1.0)
-        inside = [np.clip(corner, 0, (width, height)) for corner in (low, high)]
-        share = np.prod(inside[1] - inside[0], axis=1) / np.prod(high - low, axis=1)
-        kept = share >= self.min_share_inside
-        return Boxes(
-            np.concatenate(inside, axis=1)[kept].astype(np.float32),
-            labels["class_index"].to_numpy(np.int64)[kept],
-        )
+        return Boxes(np.concatenate([low, high], axis=1).astype(np.float32), labels.classes)

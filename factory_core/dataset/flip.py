@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from affine import Affine
 
 from factory_core.dataset.augmentation import Augmentation
-from factory_core.dataset.sample import Boxes, Sample
+from factory_core.dataset.sample import Sample
 
 
 @dataclass(frozen=True)
@@ -28,12 +29,8 @@ class Flip(Augmentation):
         """A copy of `sample`, flipped or not."""
         if generator.random() >= self.probability:
             return sample
-        return Sample(sample.image[:, ::-1], _flip_labels(sample))
-
-
-def _flip_labels(sample: Sample) -> np.ndarray | Boxes:
-    if not isinstance(sample.labels, Boxes):
-        return sample.labels[:, ::-1]
-    width = sample.image.shape[1]
-    x_min, y_min, x_max, y_max = sample.labels.xyxy_px.T
-    return Boxes(np.stack([width - x_max, y_min, width - x_min, y_max], 1), sample.labels.classes)
+        labels = sample.labels
+        if isinstance(labels, np.ndarray):
+            return Sample(sample.image[:, ::-1], labels[:, ::-1])
+        mirror = Affine(-1, 0, sample.image.shape[1], 0, 1, 0)
+        return Sample(sample.image[:, ::-1], labels.moved(mirror))

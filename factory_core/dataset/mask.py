@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
-import geopandas as gpd
 import numpy as np
-from odc.geo.geobox import GeoBox
-from rasterio.features import rasterize
 
-from factory_core.dataset.target import Target
+from factory_core.dataset.pixels import LINES, POLYGONS, draw_numbers, sees_a_pixel, widen
+from factory_core.dataset.sample import Form
+from factory_core.dataset.target import Outlines, Target
 
 
 @dataclass(frozen=True)
 class Mask(Target):
     """Draw every label; where two overlap, the smaller one is seen.
 
+    A label that is cut at the edge of the window is drawn as far as it goes.
+
     Args:
-        line_width_m: Lines are drawn this wide; 0 refuses them.
+        line_width_m: Lines are drawn this wide, with round ends, and at least one pixel; 0
+            refuses them. For lines alone there is the target `lines`.
     """
 
-    form: ClassVar[Literal["mask", "boxes"]] = "mask"
+    form: ClassVar[Form] = "mask"
 
     line_width_m: float = 0.0
 
@@ -32,22 +34,16 @@ class Mask(Target):
     @property
     def geometry_types(self) -> tuple[str, ...]:
         """Polygons, and lines where a width is given."""
-        lines = ("LineString", "MultiLineString") if self.line_width_m else ()
-        return ("Polygon", "MultiPolygon", *lines)
+        return (*POLYGONS, *LINES) if self.line_width_m else POLYGONS
 
-    def __call__(self, labels: gpd.GeoDataFrame, *, window: GeoBox) -> np.ndarray:
+    def __call__(self, labels: Outlines) -> np.ndarray:
         """Mask `(height, width)` uint8: a pixel has the class of the label over its centre."""
-        height, width = window.shape
-        mask = np.zeros((height, width), np.uint8)
-        if len(labels) == 0:
-            return mask
-        lines = labels.geom_type.str.endswith("LineString")
-        shapes = labels.geometry.where(~lines, labels.buffer(self.line_width_m / 2))
-        largest_first = np.argsort(-shapes.area.to_numpy(), kind="stable")
-        values = labels["class_index"].to_numpy() + 1
-        rasterize(
-            [(shapes.iloc[index], int(values[index])) for index in largest_first],
-            out=mask,
-            transform=window.affine,
-        )
-        return mask
+        shapes = self._areas(labels)
+        return draw_numbers(shapes, labels.classes + 1, shape=labels.shape, dtype="uint8")
+
+    def sees(self, labels: Outlines) -> np.ndarray:
+        """Those with at least the area of a pixel inside."""
+        return sees_a_pixel(self._areas(labels), labels)
+
+    def _areas(self, labels: Outlines) -> np.ndarray:
+        return widen(labels.shapes, width_px=self.line_width_m / labels.pixel_m)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from affine import Affine
 
 from factory_core.dataset.augmentation import Augmentation
-from factory_core.dataset.sample import Boxes, Sample
+from factory_core.dataset.sample import Sample
 
 
 @dataclass(frozen=True)
@@ -29,14 +30,15 @@ class QuarterTurn(Augmentation):
         if generator.random() >= self.probability:
             return sample
         for _ in range(generator.integers(1, 4)):
-            sample = Sample(np.rot90(sample.image), _turn_labels(sample))
+            sample = _turn(sample)
         return sample
 
 
-def _turn_labels(sample: Sample) -> np.ndarray | Boxes:
-    """Labels a quarter further: the right side of the window becomes its top."""
-    if not isinstance(sample.labels, Boxes):
-        return np.rot90(sample.labels)
-    width = sample.image.shape[1]
-    x_min, y_min, x_max, y_max = sample.labels.xyxy_px.T
-    return Boxes(np.stack([y_min, width - x_max, y_max, width - x_min], 1), sample.labels.classes)
+def _turn(sample: Sample) -> Sample:
+    """A quarter further: the right side of the window becomes its top."""
+    labels = sample.labels
+    if isinstance(labels, np.ndarray):
+        return Sample(np.rot90(sample.image), np.rot90(labels))
+    return Sample(
+        np.rot90(sample.image), labels.moved(Affine(0, 1, 0, -1, 0, sample.image.shape[1]))
+    )

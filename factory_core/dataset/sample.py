@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
+import shapely
+from affine import Affine
+
+Form = Literal["mask", "edges", "distances", "boxes", "oriented_boxes"]
+# What stands in each layer of a form that is an array of pixels.
+LAYERS: dict[str, tuple[str, ...]] = {
+    "mask": ("class",),
+    "edges": ("class", "edge"),
+    "distances": ("class", "distance"),
+}
 
 
 @dataclass(frozen=True)
 class Boxes:
-    """Labelled boxes of one window.
+    """Labelled upright boxes of one window.
 
     Attributes:
         xyxy_px: `(n, 4)` float32: x_min, y_min, x_max, y_max in pixels of the window.
@@ -23,6 +34,104 @@ class Boxes:
     def __len__(self) -> int:
         return len(self.classes)
 
+    def moved(self, by: Affine) -> Boxes:
+        """The upright boxes around these ones after `by`, in their order."""
+        x_min, y_min, x_max, y_max = self.xyxy_px.astype(np.float64).T
+        x = np.stack([x_min, x_max, x_max, x_min])
+        y = np.stack([y_min, y_min, y_max, y_max])
+        x, y = by.a * x + by.b * y + by.c, by.d * x + by.e * y + by.f
+        corners = np.stack([x.min(0), y.min(0), x.max(0), y.max(0)], axis=-1)
+        return Boxes(corners.astype(np.float32), self.classes)
+
+    def cut(self, shape: tuple[int, int], *, min_share_inside: float) -> Boxes:
+        """What of each box lies in a window of `shape`; those with less than the share left out."""
+        height, width = shape
+        inside = np.clip(self.xyxy_px, 0, np.array([width, height] * 2, np.float32))
+        kept = _areas(inside) >= min_share_inside * _areas(self.xyxy_px)
+        return Boxes(inside[kept], self.classes[kept])
+
+
+@dataclass(frozen=True)
+class OrientedBoxes:
+    """Labelled boxes of any direction of one window.
+
+    The direction is that of the long side, in `[-pi/2, pi/2)` against the x axis, positive from
+    x towards y: clockwise as one sees it, for y points down ("le90" of MMRotate, Zhou et al.
+    2022, https://arxiv.org/abs/2204.13317). A box and the same box turned by half a circle are
+    one: it says how an object lies, not where its front is.
+
+    Attributes:
+        xylwa: `(n, 5)` float32: x and y of the centre, length and width (length >= width) in
+            pixels of the window, and the angle in radians.
+        classes: `(n,)` int64: index into the names of the classes.
+    """
+
+    xylwa: np.ndarray
+    classes: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.classes)
+
+    @classmethod
+    def from_corners(cls, corners_px: np.ndarray, classes: np.ndarray) -> OrientedBoxes:
+        """Boxes from rectangles `(n, 4, 2)`, their corners one after the other, any first."""
+        corners = np.asarray(corners_px, np.float64).reshape(-1, 4, 2)
+        one, two = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 1]
+        return _canonical(
+            corners.mean(axis=1),
+            np.hypot(*one.T),
+            np.hypot(*two.T),
+            np.arctan2(one[:, 1], one[:, 0]),
+            classes,
+        )
+
+    def corners_px(self) -> np.ndarray:
+        """Corners `(n, 4, 2)` float64, clockwise as one sees them, as DOTA lists them.
+
+        DOTA: Xia et al. 2018, https://arxiv.org/abs/1711.10398; which corner of an object comes
+        first is open, as its front is.
+        """
+        x, y, length, width, angle = self.xylwa.astype(np.float64).T
+        along = np.stack([np.cos(angle), np.sin(angle)], axis=-1) * length[:, None] / 2
+        across = np.stack([-np.sin(angle), np.cos(angle)], axis=-1) * width[:, None] / 2
+        corners = [-along - across, along - across, along + across, -along + across]
+        placed: np.ndarray = np.stack([x, y], axis=-1)[:, None] + np.stack(corners, axis=1)
+        return placed
+
+    def moved(self, by: Affine) -> OrientedBoxes:
+        """These boxes after `by`, which mirrors, turns, shifts and scales both axes alike."""
+        x, y, length, width, angle = self.xylwa.astype(np.float64).T
+        scale = np.sqrt(abs(by.determinant))
+        cosine, sine = np.cos(angle), np.sin(angle)
+        return _canonical(
+            np.stack([by.a * x + by.b * y + by.c, by.d * x + by.e * y + by.f], axis=-1),
+            length * scale,
+            width * scale,
+            np.arctan2(by.d * cosine + by.e * sine, by.a * cosine + by.b * sine),
+            self.classes,
+        )
+
+    def cut(self, shape: tuple[int, int], *, min_share_inside: float) -> OrientedBoxes:
+        """What of each box lies in a window of `shape`; those with less than the share left out.
+
+        A box that reaches over the edge becomes the smallest one of its own direction around
+        the part inside: cutting it does not turn it.
+        """
+        height, width = shape
+        corners = self.corners_px()
+        whole = shapely.polygons(corners)
+        inside = shapely.intersection(whole, shapely.box(0, 0, width, height))
+        kept = shapely.area(inside) >= min_share_inside * shapely.area(whole)
+        kept &= shapely.area(whole) > 0
+        boxes = self.xylwa.copy()
+        over = kept & ((corners < 0) | (corners > (width, height))).any(axis=(1, 2))
+        for index in np.flatnonzero(over):
+            boxes[index] = _around(shapely.get_coordinates(inside[index]), boxes[index, 4])
+        return OrientedBoxes(boxes[kept], self.classes[kept])
+
+
+Labels = np.ndarray | Boxes | OrientedBoxes
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -30,11 +139,13 @@ class Sample:
 
     Attributes:
         image: `(height, width, band)` float32, pixels as processed, 0 where there is no data.
-        labels: A mask `(height, width)` uint8 of 0 for background and class index + 1, or boxes.
+        labels: In the form of the target. `mask`: `(height, width)` uint8 of 0 for background
+            and class index + 1; `edges` and `distances`: `(height, width, layer)` uint8, such a
+            mask and what `LAYERS` names after it; or boxes.
     """
 
     image: np.ndarray
-    labels: np.ndarray | Boxes
+    labels: Labels
 
 
 def stack_boxes(
@@ -44,3 +155,31 @@ def stack_boxes(
     return Boxes(
         np.asarray(boxes, np.float32).reshape(-1, 4), np.asarray(classes, np.int64).reshape(-1)
     )
+
+
+def _areas(xyxy_px: np.ndarray) -> np.ndarray:
+    areas: np.ndarray = np.prod(xyxy_px[:, 2:] - xyxy_px[:, :2], axis=1)
+    return areas
+
+
+def _canonical(
+    centres: np.ndarray, one: np.ndarray, two: np.ndarray, angle: Any, classes: np.ndarray
+) -> OrientedBoxes:
+    """Boxes whose side `one` lies along `angle`, written the one way that is allowed."""
+    long, short = np.maximum(one, two), np.minimum(one, two)
+    angle = np.where(two > one, angle + np.pi / 2, angle)
+    angle = (angle + np.pi / 2) % np.pi - np.pi / 2
+    boxes = np.stack([centres[:, 0], centres[:, 1], long, short, angle], axis=-1)
+    return OrientedBoxes(boxes.astype(np.float32), np.asarray(classes, np.int64))
+
+
+def _around(points: np.ndarray, angle: float) -> np.ndarray:
+    """The smallest box in the direction `angle` around `points` `(n, 2)`."""
+    axes = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    along = points @ axes.T
+    low, high = along.min(axis=0), along.max(axis=0)
+    centre = (low + high) / 2 @ axes
+    sides = high - low
+    box = _canonical(centre[None], sides[:1], sides[1:], np.array([angle]), np.zeros(1))
+    (numbers,) = box.xylwa
+    return np.asarray(numbers)

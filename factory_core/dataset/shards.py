@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
-from factory_core.dataset.arrays import CORNERS, open_array
-from factory_core.dataset.sample import Boxes, Sample
+from factory_core.dataset.arrays import BOX_COLUMNS, open_array
+from factory_core.dataset.sample import Boxes, Form, OrientedBoxes, Sample
 from factory_core.kernel import io
 
 
@@ -20,7 +20,7 @@ class Stats:
     """What all windows share, `stats.json`.
 
     Attributes:
-        form: Whether the labels are masks or boxes.
+        form: What the labels are, see `Sample`.
         bands: Name of each band.
         dtype: numpy type of the pixels.
         nodata: Value of the pixels without data, or None.
@@ -33,7 +33,7 @@ class Stats:
         labelled: Number of windows with a label, of each split.
     """
 
-    form: Literal["mask", "boxes"]
+    form: Form
     bands: tuple[str, ...]
     dtype: str
     nodata: float | None
@@ -81,9 +81,12 @@ class Shards:
         return Sample(image, self._boxes[window])
 
     @cached_property
-    def _boxes(self) -> list[Boxes]:
+    def _boxes(self) -> list[Boxes | OrientedBoxes]:
         table = io.read_table(self.folder / "boxes.parquet")
-        corners = table[CORNERS].to_numpy(np.float32)
+        oriented = set(BOX_COLUMNS["oriented_boxes"]) <= set(table.columns)
+        kind = OrientedBoxes if oriented else Boxes
+        columns = BOX_COLUMNS["oriented_boxes" if oriented else "boxes"]
+        numbers = table[columns].to_numpy(np.float32)
         classes = table["class_index"].to_numpy(np.int64)
         stops = np.searchsorted(table["window"].to_numpy(), np.arange(len(self) + 1))
-        return [Boxes(corners[start:stop], classes[start:stop]) for start, stop in pairwise(stops)]
+        return [kind(numbers[start:stop], classes[start:stop]) for start, stop in pairwise(stops)]

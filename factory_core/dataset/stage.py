@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -13,16 +13,26 @@ import numpy as np
 import pandas as pd
 from omegaconf import DictConfig
 
-from factory_core.dataset.cut import SceneToCut, check_scenes, cut_scene
+from factory_core.dataset.contexts import read_contexts
 from factory_core.dataset.labels import number_classes
+from factory_core.dataset.plan import SceneToCut, check_scenes, plan_scene
 from factory_core.dataset.shards import Stats
-from factory_core.dataset.write import choose_windows, measure_bands, write_shards
+from factory_core.dataset.write import (
+    Shard,
+    choose_windows,
+    make_shards,
+    measure_bands,
+    write_shard,
+    write_tables,
+)
 from factory_core.kernel import config as configuration
 from factory_core.kernel import io
 from factory_core.kernel.errors import SelectionError
-from factory_core.kernel.geo import resolution_m
+from factory_core.kernel.geo import Raster, resolution_m
 
 SPLITS = ("train", "val")
+# More windows of train do not change the mean of a band.
+MEASURED_WINDOWS = 2000
 
 
 @dataclass(frozen=True)
@@ -71,8 +81,10 @@ def run(config: DictConfig, *, scenes: Path, catalogue: Path, selection: Path, o
     target = configuration.build(config.dataset.target, where="dataset.target")
     taxonomy = configuration.taxonomy(config)
     compute = configuration.build(config.compute, where="compute")
+    contexts = list(config.get("catalogue", {}).get("contexts") or {})
     key = {
         "dataset": config.dataset,
+        "contexts": contexts,
         "taxonomy": config.taxonomy,
         "code": config.fingerprint.dataset,
         "inputs": io.identity([scenes, catalogue, selection]),
@@ -84,42 +96,59 @@ def run(config: DictConfig, *, scenes: Path, catalogue: Path, selection: Path, o
         scene_id: number_classes(frame, scene_id=scene_id, taxonomy=taxonomy, target=target)
         for scene_id, frame in io.read_by_scene(catalogue / "labels.parquet")
     }
-    grid = reference.geobox
+    cells = read_contexts(catalogue, names=contexts)
+    todo = [
+        SceneToCut(split, scenes / f"{name}.tif", area, labels.get(name), cells.get(name))
+        for split in SPLITS
+        for name, area in areas[split].items()
+    ]
+    plan = partial(
+        plan_scene,
+        target=target,
+        classes=taxonomy.names,
+        size_px=settings.window_px,
+        overlap_px=settings.overlap_px,
+    )
+    plans = compute.map(plan, todo, label="scenes")
+    chosen: dict[str, pd.DataFrame] = {}
+    shards: list[Shard] = []
+    for split in SPLITS:
+        mine = [plan for plan in plans if plan.split == split]
+        table = pd.concat([plan.table for plan in mine], ignore_index=True)
+        _check_windows(table, split, areas[split].values(), reference, settings)
+        numbers = choose_windows(
+            table,
+            background_share=settings.background_share if split == "train" else 1.0,
+            seed=settings.seed,
+        )
+        chosen[split] = table.iloc[numbers]
+        shards += make_shards(
+            [plan.cut for plan in mine],
+            numbers,
+            split=split,
+            shard_windows=settings.shard_windows,
+            measured=MEASURED_WINDOWS if split == "train" else 0,
+        )
     with io.staged(out, key=key) as work:
-        chosen = {}
+        finished = work / "finished"
+        for folder in (finished, *(work / split for split in SPLITS)):
+            folder.mkdir(exist_ok=True)
+        write = partial(write_shard, target=target, out=work, finished=finished)
+        results = compute.map(write, shards, label="shards")
         for split in SPLITS:
-            cut = partial(
-                cut_scene,
-                target=target,
-                size_px=settings.window_px,
-                overlap_px=settings.overlap_px,
-                out=work / "scenes" / split,
-            )
-            todo = [
-                SceneToCut(scenes / f"{scene_id}.tif", area, labels.get(scene_id))
-                for scene_id, area in areas[split].items()
-            ]
-            pieces = compute.map(cut, todo, label=f"windows of {split}")
-            tables = [io.read_table(piece / "windows.parquet") for piece in pieces]
-            _check_windows(
-                tables, split, areas[split].values(), settings.window_px, resolution_m(grid)
-            )
-            windows = choose_windows(
-                tables,
-                background_share=settings.background_share if split == "train" else 1.0,
-                seed=settings.seed,
-            )
-            write_shards(windows, pieces, shard_windows=settings.shard_windows, out=work / split)
-            chosen[split] = windows
-        shutil.rmtree(work / "scenes")
-        mean, deviation = measure_bands(work / "train", nodata=reference.nodata)
+            written = [r for shard, r in zip(shards, results, strict=True) if shard.split == split]
+            kept = np.concatenate([result.kept for result in written])
+            chosen[split] = chosen[split][kept].reset_index(drop=True)
+            _check_windows(chosen[split], split, areas[split].values(), reference, settings)
+            write_tables(chosen[split], written, form=target.form, out=work / split)
+        mean, deviation = measure_bands(results)
         stats = Stats(
             form=target.form,
             bands=reference.bands,
             dtype=reference.dtype,
             nodata=reference.nodata,
             classes=taxonomy.names,
-            resolution_m=resolution_m(grid),
+            resolution_m=resolution_m(reference.geobox),
             window_px=settings.window_px,
             mean=tuple(mean),
             deviation=tuple(deviation),
@@ -127,6 +156,7 @@ def run(config: DictConfig, *, scenes: Path, catalogue: Path, selection: Path, o
             labelled={split: int((chosen[split]["labels"] > 0).sum()) for split in SPLITS},
         )
         io.write_json(asdict(stats), work / "stats.json")
+        shutil.rmtree(finished)
 
 
 def _areas(selection: Path, split: str) -> dict[str, gpd.GeoSeries]:
@@ -140,24 +170,25 @@ def _areas(selection: Path, split: str) -> dict[str, gpd.GeoSeries]:
 
 
 def _check_windows(
-    tables: Sequence[pd.DataFrame],
+    table: pd.DataFrame,
     split: str,
     areas: Iterable[gpd.GeoSeries],
-    window_px: int,
-    pixel_m: float,
+    reference: Raster,
+    settings: Settings,
 ) -> None:
-    if not any(len(table) for table in tables):
+    if len(table) == 0:
         parts = pd.concat([area.explode().bounds for area in areas])
         wide_m, high_m = parts["maxx"] - parts["minx"], parts["maxy"] - parts["miny"]
         largest = int(np.minimum(wide_m, high_m).to_numpy().argmax())
+        window_m = settings.window_px * resolution_m(reference.geobox)
         raise SelectionError(
-            f"No window with data fits into the areas of {split}: a window is {window_px} px = "
-            f"{window_px * pixel_m:.1f} m wide and high, and the largest area "
+            f"No window with data fits into the areas of {split}: a window is "
+            f"{settings.window_px} px = {window_m:.1f} m wide and high, and the largest area "
             f"{wide_m.iloc[largest]:.1f} x {high_m.iloc[largest]:.1f} m. Make "
             "`dataset.window_px` smaller, or the blocks of `select.split` larger."
         )
-    if split == "train" and not any(table["labels"].any() for table in tables):
+    if split == "train" and not table["labels"].any():
         raise SelectionError(
-            f"None of the {sum(map(len, tables))} windows of train has a label, so there is "
+            f"None of the {len(table)} windows of train has a label, so there is "
             "nothing to learn. Check the labels of the catalogue, or the split."
         )

@@ -3,24 +3,43 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, Literal
+from dataclasses import dataclass
+from typing import ClassVar
 
-import geopandas as gpd
 import numpy as np
-from odc.geo.geobox import GeoBox
 
-from factory_core.dataset.sample import Boxes
+from factory_core.dataset.sample import Form, Labels
+
+
+@dataclass(frozen=True)
+class Outlines:
+    """The labels around one window, in its pixels: x to the right, y down, from its first corner.
+
+    Attributes:
+        shapes: `(n,)` shapely geometries, whole: they may reach over the edge of the window.
+        classes: `(n,)` int64: index into the names of the classes.
+        shape: Height and width of the window in pixels.
+        pixel_m: Side of a pixel in metres.
+    """
+
+    shapes: np.ndarray
+    classes: np.ndarray
+    shape: tuple[int, int]
+    pixel_m: float
+
+    def __len__(self) -> int:
+        return len(self.classes)
 
 
 class Target(ABC):
     """Draws the labels of a window.
 
     Attributes:
-        form: What it gives: one mask, or boxes.
+        form: What it gives: an array of pixels, or boxes.
         geometry_types: Kinds of geometries that it can draw.
     """
 
-    form: ClassVar[Literal["mask", "boxes"]]
+    form: ClassVar[Form]
 
     @property
     @abstractmethod
@@ -28,14 +47,14 @@ class Target(ABC):
         """Kinds of geometries that it can draw, as shapely names them."""
 
     @abstractmethod
-    def __call__(self, labels: gpd.GeoDataFrame, *, window: GeoBox) -> np.ndarray | Boxes:
-        """Labels that meet `window`, drawn in its pixels.
-
-        Args:
-            labels: In the CRS of `window`, with `class_index`, an index into the names of
-                the classes.
-            window: The window; its rows go south.
+    def __call__(self, labels: Outlines) -> Labels:
+        """The labels drawn in the pixels of their window.
 
         Returns:
-            `(height, width)` uint8, 0 for background and class index + 1, or boxes.
+            By `form`: an array `(height, width)` or `(height, width, layer)` uint8, or boxes in
+            the order of the labels.
         """
+
+    @abstractmethod
+    def sees(self, labels: Outlines) -> np.ndarray:
+        """Which of the labels count as being in the window, `(n,)` bool."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from affine import Affine
 from scipy.ndimage import affine_transform
 
 from factory_core.dataset.augmentation import Augmentation
-from factory_core.dataset.sample import Boxes, Sample
+from factory_core.dataset.sample import Sample
 
 
 @dataclass(frozen=True)
@@ -40,30 +41,23 @@ class Zoom(Augmentation):
         # First pixel in sight; negative where the shrunken window leaves a margin.
         y = generator.uniform() * (height - height / factor)
         x = generator.uniform() * (width - width / factor)
-        image = np.stack(
-            [
-                _resample(sample.image[..., band], factor, y=y, x=x, order=1)
-                for band in range(sample.image.shape[-1])
-            ],
-            axis=-1,
-        )
-        if not isinstance(sample.labels, Boxes):
-            return Sample(image, _resample(sample.labels, factor, y=y, x=x, order=0))
-        moved = (sample.labels.xyxy_px - np.array([x, y, x, y], np.float32)) * np.float32(factor)
-        inside = np.clip(moved, 0, np.array([width, height] * 2, np.float32))
-        kept = _areas(inside) >= self.min_share_inside * _areas(moved)
-        return Sample(image, Boxes(inside[kept], sample.labels.classes[kept]))
+        image = _resample(sample.image, factor, y=y, x=x, order=1)
+        labels = sample.labels
+        if isinstance(labels, np.ndarray):
+            return Sample(image, _resample(labels, factor, y=y, x=x, order=0))
+        moved = labels.moved(Affine.scale(factor) @ Affine.translation(-x, -y))
+        return Sample(image, moved.cut((height, width), min_share_inside=self.min_share_inside))
 
 
-def _resample(band: np.ndarray, factor: float, *, y: float, x: float, order: int) -> np.ndarray:
-    """One band seen from `(y, x)` on; centres of pixels lie at halves."""
+def _resample(pixels: np.ndarray, factor: float, *, y: float, x: float, order: int) -> np.ndarray:
+    """`pixels` `(height, width, ...)` seen from `(y, x)` on; centres of pixels lie at halves."""
+    if pixels.ndim == 3:
+        layers = [
+            _resample(layer, factor, y=y, x=x, order=order) for layer in np.moveaxis(pixels, -1, 0)
+        ]
+        return np.stack(layers, axis=-1)
     first = [y + 0.5 / factor - 0.5, x + 0.5 / factor - 0.5]
     seen: np.ndarray = affine_transform(
-        band, [1 / factor, 1 / factor], first, order=order, mode="constant", cval=0
+        pixels, [1 / factor, 1 / factor], first, order=order, mode="constant", cval=0
     )
     return seen
-
-
-def _areas(xyxy_px: np.ndarray) -> np.ndarray:
-    areas: np.ndarray = np.prod(xyxy_px[:, 2:] - xyxy_px[:, :2], axis=1)
-    return areas

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from shapely import GeometryCollection, Point, Polygon, box
 
-from factory_core.dataset import cut
+from factory_core.dataset import write
 from factory_core.dataset.shards import Shards, read_stats
 from factory_core.dataset.stage import run
 from factory_core.kernel import io
@@ -176,25 +176,28 @@ def test_labels_count_at_the_level_of_training(tmp_path, out):
     assert sorted(boxes["class_index"]) == [0, 0, 0, 1]
 
 
-def test_a_second_run_after_a_kill_cuts_no_scene_again(inputs, out, monkeypatch):
-    cut_before = []
-    real = cut._write_windows
+def test_a_second_run_after_a_kill_cuts_no_shard_again(inputs, out, monkeypatch):
+    opened = []
+    real = write._read_windows
 
-    def counted(work, raster, windows, **options):
-        if cut_before and cut_before[-1] == "kill":
+    def counted(cuts):
+        if len(opened) == 2:
+            opened.append("kill")
             raise KeyboardInterrupt
-        cut_before.append(raster.scene_id)
-        real(work, raster, windows, **options)
-        cut_before.append("kill")
+        opened.append(cuts[0].path.stem)
+        yield from real(cuts)
 
-    monkeypatch.setattr(cut, "_write_windows", counted)
+    monkeypatch.setattr(write, "_read_windows", counted)
+    changed = config(dataset__background_share=1.0)
     with pytest.raises(KeyboardInterrupt):
-        run(config(), **inputs, out=out)
+        run(changed, **inputs, out=out)
+    assert opened == ["scene_0", "scene_0", "kill"]
     assert not out.exists()
-    cut_before.clear()
-    run(config(), **inputs, out=out)
-    assert cut_before == ["scene_1", "kill"]
+    run(changed, **inputs, out=out)
+    assert opened[3:] == ["scene_0", "scene_1", "scene_1", "scene_1"]
     assert {file.name for file in out.iterdir()} == {"train", "val", "stats.json"}
+    run(changed, **inputs, out=out.with_name("whole"))
+    assert bytes_of(out) == bytes_of(out.with_name("whole"))
 
 
 def polygons(*shapes):
