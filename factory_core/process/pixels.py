@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import geopandas as gpd
 import numpy as np
@@ -72,14 +73,59 @@ def grown(window: GeoBox, margin_px: int) -> GeoBox:
     return window_at(window, row=-margin_px, column=-margin_px, shape=shape)
 
 
-def to_dtype(found: np.ndarray, raster: Raster, *, nodata: float | None) -> np.ndarray:
-    """Floats as pixels of the type of `raster`, `nodata` (or 0) where they are NaN."""
+def with_nodata(raster: Raster) -> tuple[float, float]:
+    """The nodata value of a scene or one for it, and the lowest value that its pixels then have.
+
+    A scene of whole numbers without one gets 0, and its pixels are at least 1; one of
+    floats gets NaN.
+    """
+    kind = np.dtype(raster.dtype)
+    if kind.kind not in "iu":
+        return (float("nan") if raster.nodata is None else raster.nodata), -np.inf
+    if raster.nodata is None:
+        return 0.0, 1.0
+    return raster.nodata, float(np.iinfo(kind).min)
+
+
+def to_dtype(found: np.ndarray, raster: Raster, *, nodata: float, lowest: float) -> np.ndarray:
+    """Floats as pixels of the type of `raster`, `nodata` where they are NaN."""
     kind = np.dtype(raster.dtype)
     empty = np.isnan(found)
     if kind.kind in "iu":
-        limits = np.iinfo(kind)
-        found = np.clip(np.rint(np.where(empty, 0, found)), limits.min, limits.max)
-    return np.where(empty, 0 if nodata is None else nodata, found).astype(kind)
+        found = np.clip(np.rint(np.where(empty, 0, found)), lowest, np.iinfo(kind).max)
+    return np.where(empty, nodata, found).astype(kind)
+
+
+def as_floats(raster: Raster) -> Raster:
+    """`raster` as float32 with NaN for what has no data."""
+
+    def read(window: GeoBox) -> np.ndarray:
+        return values(raster, window).astype(np.float32)
+
+    return replace(raster, dtype="float32", nodata=float("nan"), read=read)
+
+
+def white_of(raster: Raster, white: float | None) -> float:
+    """Value of a white surface: as stated, or by the type of the pixels."""
+    if white is not None:
+        return white
+    kind = np.dtype(raster.dtype)
+    return 1.0 if kind.kind == "f" else 255.0 if kind.itemsize == 1 else 10_000.0
+
+
+def companion(raster: Raster, name: str, *, part: str) -> Raster:
+    """The companion `name` of a scene.
+
+    Raises:
+        SceneError: It has none of this name; says where to state it.
+    """
+    if name not in raster.companions:
+        raise SceneError(
+            f"The scene {raster.scene_id!r} has no companion {name!r}, which `{part}` needs. It "
+            f"has: {', '.join(raster.companions) or 'none'}. State the pattern of its file in "
+            f"`catalogue.companions.{name}`; a bundle looks for it beside the scene."
+        )
+    return raster.companions[name]
 
 
 def sample_windows(

@@ -52,8 +52,7 @@ class Reproject:
         grid = self.grid(raster.geobox)
         if grid == raster.geobox:
             return raster
-        places = _places(grid, raster.geobox)
-        return warp(raster, grid=grid, places=places, resampling=self.resampling)
+        return on_grid(raster, grid=grid, resampling=self.resampling)
 
     def grid(self, scene: GeoBox) -> GeoBox:
         """The grid to which a scene is brought: its own origin, or whole pixels from the CRS's."""
@@ -91,6 +90,11 @@ def grid_around(bounds: np.ndarray, *, crs: str, side_m: float) -> GeoBox:
     left, top = np.floor(left), np.ceil(high)
     shape = (max(1, int(np.ceil(top - low))), max(1, int(np.ceil(right - left))))
     return GeoBox(shape, Affine(side_m, 0, left * side_m, 0, -side_m, top * side_m), crs)
+
+
+def on_grid(raster: Raster, *, grid: GeoBox, resampling: Resampling) -> Raster:
+    """`raster` on any grid that is on the map."""
+    return warp(raster, grid=grid, places=_places(grid, raster.geobox), resampling=resampling)
 
 
 def _places(grid: GeoBox, scene: GeoBox) -> Places:

@@ -11,6 +11,7 @@ from odc.geo.geobox import GeoBox
 
 from factory_core.kernel import geo
 from factory_core.kernel.geo import Raster
+from factory_core.process.pixels import to_dtype, with_nodata
 
 Resampling = Literal["nearest", "bilinear", "cubic"]
 # From 1-D columns and rows of the new grid (in pixels from its corner) to the 2-D columns and
@@ -33,10 +34,7 @@ def warp(raster: Raster, *, grid: GeoBox, places: Places, resampling: Resampling
     pixels below it, so nothing aliases. Where less than half of a pixel has data, it has none.
     A scene of whole numbers without a nodata value gets 0 as one, and its pixels at least 1.
     """
-    whole = np.dtype(raster.dtype).kind in "iu"
-    nodata = raster.nodata
-    if nodata is None:
-        nodata = 0.0 if whole else float("nan")
+    nodata, lowest = with_nodata(raster)
     finer = geo.resolution_m(grid) / geo.resolution_m(raster.geobox)
     samples = 1 if resampling == "nearest" else max(1, int(np.ceil(finer - 0.05)))
 
@@ -49,11 +47,7 @@ def warp(raster: Raster, *, grid: GeoBox, places: Places, resampling: Resampling
                 _centres(first_row + rows.start, first_row + rows.stop, samples),
             )
             values = _mean(sample(raster, column, row, resampling=resampling), samples)
-            if whole:
-                limits = np.iinfo(raster.dtype)
-                lowest = 1 if raster.nodata is None else limits.min
-                values = np.clip(np.rint(values), lowest, limits.max)
-            result[:, rows, columns] = np.where(np.isnan(values), nodata, values)
+            result[:, rows, columns] = to_dtype(values, raster, nodata=nodata, lowest=lowest)
         return outside_is(nodata, result, first_row, first_column, grid)
 
     return replace(raster, geobox=grid, nodata=nodata, read=read, sensor=None)
