@@ -243,6 +243,15 @@ def export(
 
 
 @app.command(rich_help_panel="Around")
+def mosaic(
+    scenes: Annotated[list[Path], typer.Argument(exists=True, help="The first is on top.")],
+    out: Annotated[Path, typer.Option(help="GeoTIFF to write.")],
+) -> None:
+    """Make one scene of many that share a grid."""
+    import_module("factory_core.process.mosaic").write_mosaic(scenes, out=out)
+
+
+@app.command(rich_help_panel="Around")
 def compose(
     overrides: Annotated[list[str] | None, typer.Argument(help="Hydra overrides.")] = None,
     check: Annotated[

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import geopandas as gpd
@@ -15,6 +15,7 @@ from factory_core.kernel.errors import SceneError
 from factory_core.kernel.geo import Raster, offset_px, window_at
 
 SAMPLE_PX = 64
+BLOCK_PX = 512
 
 
 def check_on_map(raster: Raster, *, part: str) -> None:
@@ -181,3 +182,12 @@ def spread(length: int, wanted: int) -> list[int]:
 def resolution_ratio(finer: Raster, coarser: Raster) -> float:
     """How many pixels of the one go along the side of a pixel of the other."""
     return geo.resolution_m(coarser.geobox) / geo.resolution_m(finer.geobox)
+
+
+def blocks(grid: GeoBox) -> Iterator[GeoBox]:
+    """Windows that cover a grid without overlap, row by row."""
+    height, width = grid.shape
+    for row in range(0, height, BLOCK_PX):
+        for column in range(0, width, BLOCK_PX):
+            shape = (min(BLOCK_PX, height - row), min(BLOCK_PX, width - column))
+            yield window_at(grid, row=row, column=column, shape=shape)

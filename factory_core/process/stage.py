@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-from odc.geo.geobox import GeoBox
 from omegaconf import DictConfig
 
-from factory_core.kernel import geo, io
+from factory_core.kernel import io
 from factory_core.kernel.config import build, build_chain, files_of
 from factory_core.kernel.geo import Raster
 from factory_core.process.chain import Task, apply_chain, fit_chain, from_nodes, to_nodes
-from factory_core.process.pixels import check_alike, check_on_map
+from factory_core.process.pixels import blocks, check_alike, check_on_map
 
-BLOCK_PX = 512
 SPLITS = ("train", "val", "test")
 
 
@@ -113,14 +110,5 @@ def _write_scene(source: Source, *, tasks: Sequence[Task], folder: Path) -> None
         bands=raster.bands,
         dtype=raster.dtype,
         nodata=raster.nodata,
-        blocks=_blocks(raster),
+        blocks=((window, raster.read(window)) for window in blocks(raster.geobox)),
     )
-
-
-def _blocks(raster: Raster) -> Iterator[tuple[GeoBox, np.ndarray]]:
-    height, width = raster.geobox.shape
-    for row in range(0, height, BLOCK_PX):
-        for column in range(0, width, BLOCK_PX):
-            shape = (min(BLOCK_PX, height - row), min(BLOCK_PX, width - column))
-            window = geo.window_at(raster.geobox, row=row, column=column, shape=shape)
-            yield window, raster.read(window)
