@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
@@ -11,8 +12,8 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from factory_core.kernel.errors import LabelError
-from factory_core.sources.annotations import Ledger, from_pixels, to_pixels
-from factory_core.sources.images import Image
+from factory_core.sources.annotations import Annotations, Ledger, from_pixels, to_pixels
+from factory_core.sources.images import Image, ImageFolder, scene_id_of
 from factory_core.sources.shapes import (
     NEVER_ATTRIBUTES,
     Loss,
@@ -32,8 +33,6 @@ class Drawing:
     def __init__(self, image: Image, *, ledger: Ledger) -> None:
         self._image = image
         self._ledger = ledger
-        height, width = image.grid.shape
-        self._frame = shapely.box(0, 0, width, height)
         self._rows: list[dict[str, Any]] = []
         self._shapes: list[BaseGeometry] = []
 
@@ -56,23 +55,15 @@ class Drawing:
         if not isinstance(label, str) or not label.strip():
             raise LabelError(f"the class must be a name. Received: {label!r}.")
         geometry = sound(geometry, ledger=self._ledger)
-        self._check_shown(geometry)
+        check_shown(geometry, self._image)
         self._rows.append({"label": label.strip(), **columns_of(attributes or {}, self._ledger)})
         self._shapes.append(geometry)
 
-    def _check_shown(self, geometry: BaseGeometry) -> None:
-        if self._frame.covers(geometry):
-            return
-        inside = self._frame.intersection(geometry)
-        measure = "area" if geometry.area else "length"
-        whole, shown = getattr(geometry, measure), getattr(inside, measure)
-        if inside.is_empty or shown < MIN_SHARE * whole:
-            height, width = self._image.grid.shape
-            bounds = ", ".join(f"{value:g}" for value in geometry.bounds)
-            raise LabelError(
-                f"the label lies outside its image {self._image.scene_id!r} ({width} x {height} "
-                f"pixels): it reaches over ({bounds}). Is it drawn on another image or size?"
-            )
+    @property
+    def shape(self) -> tuple[int, int]:
+        """`(height, width)` of the image in pixels."""
+        height, width = self._image.grid.shape
+        return height, width
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -81,6 +72,84 @@ class Drawing:
         """The labels in the CRS of the image, in the order in which they came."""
         geometry = from_pixels(gpd.GeoSeries(self._shapes), grid=self._image.grid)
         return gpd.GeoDataFrame(pd.DataFrame.from_records(self._rows), geometry=geometry)
+
+
+class Drawings:
+    """Labels of many images, from formats that have a file or a row an image."""
+
+    def __init__(self, images: ImageFolder, *, ledger: Ledger) -> None:
+        self._images = images
+        self._ledger = ledger
+        self._found: dict[str, Image] = {}
+        self._drawings: dict[str, Drawing] = {}
+
+    def on(self, name: str, *, resolution_m: float | None = None) -> Drawing:
+        """The drawing of the image that a format calls `name`.
+
+        Raises:
+            LabelError, SceneError: There is no such image, or it cannot be read or placed.
+        """
+        image = self._images.find(name, resolution_m=resolution_m)
+        self._found[image.scene_id] = image
+        new = Drawing(image, ledger=self._ledger)
+        return self._drawings.setdefault(image.scene_id, new)
+
+    def start(self, name: str, *, resolution_m: float | None = None) -> Drawing:
+        """As `on`, for formats in which one file holds all labels of an image.
+
+        Raises:
+            LabelError: Another file has told of this image; and as `on`.
+        """
+        if scene_id_of(name) in self._drawings:
+            raise LabelError(f"another file has told the labels of {name!r}. Keep one of the two.")
+        return self.on(name, resolution_m=resolution_m)
+
+    def add_background(self) -> None:
+        """Take every other image of the folder as one without labels."""
+        for path in self._images.paths.values():
+            with self._ledger.record(path, "the image"):
+                image = self._images.find(path.name)
+                self._found.setdefault(image.scene_id, image)
+
+    def annotations(self) -> Annotations:
+        """All that was drawn."""
+        drawn = {name: each.frame() for name, each in self._drawings.items() if len(each)}
+        return Annotations(dict(sorted(self._found.items())), dict(sorted(drawn.items())))
+
+
+def label_files(source: Path, *, ending: str) -> list[Path]:
+    """The label files of a source, itself or in it at any depth, sorted.
+
+    Raises:
+        LabelError: There are none.
+    """
+    if source.is_file():
+        return [source]
+    files = sorted(path for path in source.rglob(f"*{ending}") if path.is_file())
+    if not files:
+        raise LabelError(f"{source} holds no *{ending}. Name the folder of the labels.")
+    return files
+
+
+def check_shown(geometry: BaseGeometry, image: Image) -> None:
+    """Check that an image shows a label, given in its pixels.
+
+    Raises:
+        LabelError: It lies outside.
+    """
+    height, width = image.grid.shape
+    edge = shapely.box(0, 0, width, height)
+    if edge.covers(geometry):
+        return
+    inside = edge.intersection(geometry)
+    measure = "area" if geometry.area else "length"
+    whole, shown = getattr(geometry, measure), getattr(inside, measure)
+    if inside.is_empty or shown < MIN_SHARE * whole:
+        bounds = ", ".join(f"{value:g}" for value in geometry.bounds)
+        raise LabelError(
+            f"the label lies outside its image {image.scene_id!r} ({width} x {height} "
+            f"pixels): it reaches over ({bounds}). Is it drawn on another image or size?"
+        )
 
 
 def sound(geometry: BaseGeometry | None, *, ledger: Ledger) -> BaseGeometry:
@@ -129,6 +198,32 @@ def in_pixels(
         labels.drop(columns=labels.geometry.name), geometry=to_pixels(labels, grid=image.grid)
     )
     return carried(drawn, cannot=cannot, lose=ledger.lose, attributes=attributes)
+
+
+def drawn_on(
+    annotations: Annotations,
+    *,
+    cannot: Mapping[str, Loss],
+    ledger: Ledger,
+    attributes: tuple[str, ...] = (),
+) -> Iterator[tuple[Image, gpd.GeoDataFrame]]:
+    """Each image with what a format of pixels can hold of its labels; the rest is counted.
+
+    Images without labels come with an empty frame, or not at all where the format cannot
+    hold them. For the arguments see `in_pixels`.
+    """
+    ledger.lose("labels without an image", sum(map(len, annotations.loose)))
+    for scene_id, image in sorted(annotations.images.items()):
+        labels = annotations.labels.get(scene_id)
+        if labels is not None:
+            yield (
+                image,
+                in_pixels(labels, image, cannot=cannot, ledger=ledger, attributes=attributes),
+            )
+        elif "images without labels" in cannot:
+            ledger.lose("images without labels")
+        else:
+            yield image, gpd.GeoDataFrame({"label": []}, geometry=[])
 
 
 def attributes_of(row: Mapping[str, Any]) -> dict[str, Any]:

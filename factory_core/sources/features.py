@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
 import pandas as pd
+import shapely
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 from shapely.geometry.base import BaseGeometry
@@ -16,9 +18,10 @@ from shapely.geometry.base import BaseGeometry
 from factory_core.kernel import io
 from factory_core.kernel.errors import LabelError, nearest
 from factory_core.sources import texts
-from factory_core.sources.annotations import Ledger
-from factory_core.sources.drawing import columns_of, sound
+from factory_core.sources.annotations import Ledger, to_pixels
+from factory_core.sources.drawing import check_shown, columns_of, sound
 from factory_core.sources.ground import LONGITUDE_LATITUDE, check_place, from_geojson
+from factory_core.sources.images import Image
 
 
 @dataclass(frozen=True)
@@ -29,11 +32,13 @@ class Feature:
         name: How messages call it: `feature 3`, `row 7`.
         properties: Its columns.
         geometry: GeoJSON of it, or a geometry, or None.
+        id: Its id, where the format gives it one.
     """
 
     name: str
     properties: Mapping[str, Any]
     geometry: object
+    id: object = None
 
 
 @dataclass(frozen=True)
@@ -43,12 +48,10 @@ class Classes:
     Attributes:
         column: Column or property that holds it.
         label: Class of every feature; empty reads `column`.
-        names: Class for each value of `column`; empty takes the values as they are.
     """
 
     column: str
-    label: str
-    names: Mapping[str, str]
+    label: str = ""
 
     def of(self, properties: Mapping[str, Any]) -> str:
         """The class of a feature.
@@ -70,24 +73,28 @@ class Classes:
             value = int(value)
         if not isinstance(value, (str, int)) or isinstance(value, bool) or value == "":
             raise LabelError(f"the class, {self.column!r}, is {value!r}: not a name.")
-        if not self.names:
-            return str(value)
-        if str(value) not in self.names:
-            raise LabelError(
-                f"the class {value!r} is not among `classes` ({', '.join(self.names)})."
-            )
-        return self.names[str(value)]
+        return str(value)
 
 
-def read_features(path: Path) -> tuple[CRS, list[Feature]]:
+def read_features(path: Path, *, encoding: str = "") -> tuple[CRS, list[Feature]]:
     """The features of a vector file, unchecked, and their CRS.
+
+    Args:
+        path: GeoJSON, or what `io.read_vectors` reads.
+        encoding: Of the texts of a Shapefile; empty: what it says itself.
 
     Raises:
         LabelError: The file is missing, damaged, or has no CRS.
     """
     if path.suffix.lower() in (".geojson", ".json"):
         return read_geojson(path)
-    frame = io.read_vectors(path)
+    with warnings.catch_warnings():
+        # GDAL warns of what it could not read and goes on without it.
+        warnings.simplefilter("error", RuntimeWarning)
+        try:
+            frame = io.read_vectors(path, encoding=encoding)
+        except RuntimeWarning as error:
+            raise LabelError(f"{path} is damaged: {error}. Export it again.") from error
     table = frame.drop(columns=frame.geometry.name).astype(object)
     table = table.where(table.notna(), None)
     features = [
@@ -134,15 +141,23 @@ def _feature(number: int, record: object) -> Feature:
     known = dict(properties) if isinstance(properties, Mapping) else {}
     if "id" in record and "id" not in known:
         known["id"] = record["id"]
-    return Feature(f"feature {number}", known, record.get("geometry"))
+    return Feature(f"feature {number}", known, record.get("geometry"), record.get("id"))
 
 
 class Survey:
     """Labels on the ground, in one CRS; each is checked when it is added."""
 
-    def __init__(self, crs: CRS, *, ledger: Ledger) -> None:
+    def __init__(self, crs: CRS, *, ledger: Ledger, image: Image | None = None) -> None:
+        """Begin without labels.
+
+        Args:
+            crs: Of the geometries that come.
+            ledger: Repairs, or counts what a table cannot hold.
+            image: What they must lie on; None: anywhere.
+        """
         self._crs = crs
         self._ledger = ledger
+        self._image = image
         self._rows: list[dict[str, Any]] = []
         self._shapes: list[BaseGeometry] = []
 
@@ -153,16 +168,21 @@ class Survey:
 
         Args:
             label: Its class.
-            geometry: In the CRS: a geometry, or GeoJSON of one.
+            geometry: A geometry, or GeoJSON of one.
             attributes: Further columns.
 
         Raises:
-            LabelError: It has no sound geometry, or one far from where its CRS is meant for.
+            LabelError: It has no sound geometry, one far from where its CRS is meant for, or
+                one outside of its image.
         """
         if not isinstance(geometry, BaseGeometry):
             geometry = from_geojson(geometry)
-        checked = sound(geometry, ledger=self._ledger)
+        checked = sound(shapely.force_2d(geometry), ledger=self._ledger)
         check_place(checked, self._crs)
+        if self._image is not None:
+            there = gpd.GeoSeries([checked], crs=self._crs).to_crs(str(self._image.grid.crs))
+            (in_pixels,) = to_pixels(there.to_frame("geometry"), grid=self._image.grid)
+            check_shown(in_pixels, self._image)
         self._rows.append({"label": label, **columns_of(attributes or {}, self._ledger)})
         self._shapes.append(checked)
 
@@ -170,19 +190,22 @@ class Survey:
         return len(self._rows)
 
     def frame(self) -> gpd.GeoDataFrame:
-        """The labels in the order in which they came."""
+        """The labels in their order, in the CRS of their image if they have one."""
         rows = pd.DataFrame(self._rows, columns=None if self._rows else ["label"])
-        return gpd.GeoDataFrame(rows, geometry=self._shapes, crs=self._crs)
+        frame = gpd.GeoDataFrame(rows, geometry=self._shapes, crs=self._crs)
+        return frame if self._image is None else frame.to_crs(str(self._image.grid.crs))
 
 
-def read_labels(path: Path, *, classes: Classes, ledger: Ledger) -> gpd.GeoDataFrame:
-    """Every feature of a vector file as a label.
+def read_labels(
+    path: Path, *, classes: Classes, ledger: Ledger, image: Image | None = None
+) -> gpd.GeoDataFrame:
+    """Every feature of a vector file as a label, on `image` if there is one.
 
     Raises:
         LabelError: The file or a feature of it is bad; names it.
     """
     crs, features = read_features(path)
-    survey = Survey(crs, ledger=ledger)
+    survey = Survey(crs, ledger=ledger, image=image)
     for feature in features:
         with ledger.record(path, feature.name):
             survey.add(classes.of(feature.properties), feature.geometry, without(feature, classes))
@@ -196,23 +219,3 @@ def without(feature: Feature, classes: Classes) -> dict[str, Any]:
         for name, value in feature.properties.items()
         if classes.label or name != classes.column
     }
-
-
-def geojson_of(frame: gpd.GeoDataFrame) -> dict[str, Any]:
-    """A frame as GeoJSON in longitude and latitude, an `id` column as the id of its features."""
-    content: dict[str, Any] = frame.to_crs(LONGITUDE_LATITUDE).to_geo_dict(drop_id=True)
-    for feature in content["features"]:
-        if feature["properties"].get("id") is not None:
-            feature["id"] = feature["properties"].pop("id")
-    return content
-
-
-def by_scene(frame: gpd.GeoDataFrame) -> Iterator[tuple[str | None, gpd.GeoDataFrame]]:
-    """The labels of each `scene_id`, and those without one under None."""
-    if "scene_id" not in frame:
-        yield None, frame
-        return
-    for scene_id, rows in frame.groupby("scene_id", dropna=False, sort=True):
-        known = isinstance(scene_id, str) and scene_id != ""
-        kept = rows.drop(columns="scene_id").reset_index(drop=True)
-        yield (scene_id if known else None), kept

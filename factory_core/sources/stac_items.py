@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -118,10 +119,10 @@ def annotations_of(
             shown = [
                 _take_scene(source, scenes, access, images) for source in _sources(item, access)
             ]
-            labels = _labels(item, access=access, images=images, ledger=ledger)
-            if len(labels) and len(shown) == 1:
-                there = labels.to_crs(str(shown[0].grid.crs))
-                frames.setdefault(shown[0].scene_id, []).append(there)
+            image = shown[0] if len(shown) == 1 else None
+            labels = _labels(item, image, access=access, images=images, ledger=ledger)
+            if len(labels) and image is not None:
+                frames.setdefault(image.scene_id, []).append(labels)
             elif len(labels):
                 loose.append(labels)
     joined = {
@@ -177,7 +178,7 @@ def _take_scene(item: Item, scenes: dict[str, Image], access: Access, images: Im
     chosen = _scene_assets(item, access.assets)
     for number, (key, asset) in enumerate(chosen.items()):
         scene_id = item.id if number == 0 else f"{item.id}_{key}"
-        path = _file_of(item, asset, stem=scene_id, access=access, images=images)
+        path = _file_of(asset, stem=scene_id, access=access, images=images)
         scenes[scene_id] = _measure(scene_id, path, item, images)
     return scenes[item.id]
 
@@ -211,7 +212,7 @@ def _may_be_scene(asset: Asset) -> bool:
     return kind in RASTER_TYPES or (not kind and ending in ENDINGS)
 
 
-def _file_of(item: Item, asset: Asset, *, stem: str, access: Access, images: ImageFolder) -> Path:
+def _file_of(asset: Asset, *, stem: str, access: Access, images: ImageFolder) -> Path:
     """The file of an asset: where it lies, or where it was fetched to."""
     href = asset.get_absolute_href() or asset.href
     access.check(href)
@@ -229,7 +230,8 @@ def _file_of(item: Item, asset: Asset, *, stem: str, access: Access, images: Ima
     ending = PurePosixPath(unquote(urlparse(href).path)).suffix.lower()
     if not re.fullmatch(r"\.[a-z0-9]{1,8}", ending):
         ending = ENDING_OF_TYPE.get((asset.media_type or "").split(";")[0], ".tif")
-    folder = "labels" if "label:type" in item.properties else "scenes"
+    # Another address is another file, even where the item has the same id.
+    folder = hashlib.sha256(href.encode()).hexdigest()[:16]
     path = images.fetched / folder / f"{stem}{ending}"
     access.fetcher(href, path, **expected)
     return path
@@ -247,7 +249,9 @@ def _measure(scene_id: str, path: Path, item: Item, images: ImageFolder) -> Imag
     return replace(images.measure(path), scene_id=scene_id)
 
 
-def _labels(item: Item, *, access: Access, images: ImageFolder, ledger: Ledger) -> gpd.GeoDataFrame:
+def _labels(
+    item: Item, image: Image | None, *, access: Access, images: ImageFolder, ledger: Ledger
+) -> gpd.GeoDataFrame:
     if item.properties["label:type"] != "vector":
         raise LabelError(
             f"its labels are of the type {item.properties['label:type']!r}, and only `vector` can "
@@ -261,9 +265,9 @@ def _labels(item: Item, *, access: Access, images: ImageFolder, ledger: Ledger) 
         )
     if not SAFE.fullmatch(item.id):
         raise LabelError(f"the id {item.id!r} cannot be a file name.")
-    path = _file_of(item, item.assets[keys[0]], stem=item.id, access=access, images=images)
-    classes = Classes(_class_property(item, access.class_property), "", {})
-    labels = read_labels(path, classes=classes, ledger=ledger)
+    path = _file_of(item.assets[keys[0]], stem=item.id, access=access, images=images)
+    classes = Classes(_class_property(item, access.class_property))
+    labels = read_labels(path, classes=classes, ledger=ledger, image=image)
     _check_classes(item, classes.column, labels)
     return labels
 

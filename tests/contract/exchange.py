@@ -107,7 +107,10 @@ def _with_hole(star):
     return Polygon(star.exterior, [box(x - reach, y - reach, x + reach, y + reach).exterior])
 
 
-points_in = st.tuples(st.floats(0, WIDTH), st.floats(0, HEIGHT))
+# Eighths of a pixel: a line of less than a rounding is none.
+points_in = st.tuples(
+    st.integers(0, WIDTH * 8).map(lambda x: x / 8), st.integers(0, HEIGHT * 8).map(lambda y: y / 8)
+)
 STRATEGIES = {
     "boxes": sides,
     "four corners": st.builds(

@@ -7,26 +7,37 @@ from pathlib import Path
 
 import geopandas as gpd
 import pandas as pd
-from pyogrio.errors import DataLayerError, DataSourceError
+from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, GeometryError
 from pyproj import CRS
+from shapely.errors import GEOSException
 
 from factory_core.kernel.errors import LabelError, OutputError
 from factory_core.kernel.io.outputs import not_written, staged_file
 
 DRIVERS = {".gpkg": "GPKG", ".geojson": "GeoJSON", ".parquet": "Parquet"}
+READ_ONLY = (".shp",)
+DAMAGED = (DataSourceError, DataLayerError, FeatureError, GeometryError, GEOSException)
 LONGITUDE_LATITUDE = "EPSG:4326"
 
 
-def read_vectors(path: Path) -> gpd.GeoDataFrame:
+def read_vectors(path: Path, *, encoding: str = "") -> gpd.GeoDataFrame:
     """Read one file of features.
+
+    Args:
+        path: GeoPackage, GeoJSON, GeoParquet or Shapefile, by its ending.
+        encoding: Of the texts of a Shapefile; empty: what it says itself.
 
     Raises:
         LabelError: It is missing, damaged, without a CRS, or of an unknown ending.
     """
-    _check_ending(path)
+    if path.suffix not in READ_ONLY:
+        _check_ending(path)
     try:
-        frame = gpd.read_parquet(path) if path.suffix == ".parquet" else gpd.read_file(path)
-    except (OSError, ValueError, DataSourceError, DataLayerError) as error:
+        if path.suffix == ".parquet":
+            frame = gpd.read_parquet(path)
+        else:
+            frame = gpd.read_file(path, encoding=encoding or None)
+    except (OSError, ValueError, *DAMAGED) as error:
         raise LabelError(
             f"{path} cannot be read as vectors: {error}. Export it again as GeoPackage, "
             "GeoJSON or GeoParquet."
@@ -36,8 +47,14 @@ def read_vectors(path: Path) -> gpd.GeoDataFrame:
     return frame
 
 
-def write_vectors(frame: gpd.GeoDataFrame, out: Path) -> None:
-    """Write features as GeoPackage, GeoJSON or GeoParquet, by the ending of `out`."""
+def write_vectors(frame: gpd.GeoDataFrame, out: Path, *, layer: str = "") -> None:
+    """Write features as GeoPackage, GeoJSON or GeoParquet, by the ending of `out`.
+
+    Args:
+        frame: The features.
+        out: File to write.
+        layer: Name of the layer; empty: the name of the file.
+    """
     _check_ending(out)
     with staged_file(out) as work:
         if out.suffix == ".parquet":
@@ -47,9 +64,22 @@ def write_vectors(frame: gpd.GeoDataFrame, out: Path) -> None:
                 frame = frame.to_crs(LONGITUDE_LATITUDE)
             work.unlink(missing_ok=True)
             try:
-                frame.to_file(work, driver=DRIVERS[out.suffix], layer=out.stem)
+                frame.to_file(work, driver=DRIVERS[out.suffix], layer=layer or out.stem)
             except (DataSourceError, DataLayerError) as error:
                 raise not_written(out, error) from error
+
+
+def write_shapefile(frame: gpd.GeoDataFrame, out: Path) -> None:
+    """Write features of one kind of geometry as a Shapefile with its sidecars, texts in UTF-8.
+
+    Args:
+        frame: The features, with column names of at most 10 bytes.
+        out: `<folder>/<name>.shp`; the caller puts the folder in place.
+    """
+    try:
+        frame.to_file(out, driver="ESRI Shapefile", encoding="utf-8")
+    except DAMAGED as error:
+        raise not_written(out, error) from error
 
 
 def read_table(path: Path) -> pd.DataFrame:
