@@ -18,12 +18,14 @@ if TYPE_CHECKING:
         read_tags,
         write_cog,
     )
+    from factory_core.kernel.io.shrunk import open_shrunk, read_onto
     from factory_core.kernel.io.vectors import (
         read_areas,
         read_by_scene,
         read_table,
         read_vectors,
         write_by_scene,
+        write_shapefile,
         write_table,
         write_vectors,
     )
@@ -45,12 +47,17 @@ _HOMES = {
         "read_tags",
         "write_cog",
     ),
+    "shrunk": (
+        "open_shrunk",
+        "read_onto",
+    ),
     "vectors": (
         "read_areas",
         "read_by_scene",
         "read_table",
         "read_vectors",
         "write_by_scene",
+        "write_shapefile",
         "write_table",
         "write_vectors",
     ),
@@ -59,10 +66,12 @@ _HOMES = {
 __all__ = [
     "identity",
     "open_raster",
+    "open_shrunk",
     "read_areas",
     "read_by_scene",
     "read_grid",
     "read_json",
+    "read_onto",
     "read_overview",
     "read_pixels",
     "read_score_map",
@@ -74,6 +83,7 @@ __all__ = [
     "write_by_scene",
     "write_cog",
     "write_json",
+    "write_shapefile",
     "write_table",
     "write_vectors",
 ]
