@@ -36,7 +36,7 @@ def fingerprint_pixels(image: Mapping[str, np.ndarray]) -> str | None:
         return None
     grey = np.where(seen, pixels.mean(axis=0), 0.0)
     grey = np.where(seen, grey, grey[seen].mean())
-    small = resize(grey, (SIDE_PX, SIDE_PX), order=1, anti_aliasing=True)
+    small = np.asarray(resize(grey, (SIDE_PX, SIDE_PX), order=1, anti_aliasing=True))  # type: ignore[no-untyped-call]
     if small.std() < MIN_SPREAD:
         return None
     low = dctn(small, norm="ortho")[:KEPT, :KEPT].ravel()

@@ -1,136 +1,169 @@
-"""What one scene is: a STAC item with its contexts, and the table of many."""
+"""What one scene is: a STAC item, its contexts, and those of its cells."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+import mimetypes
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
-import pandas as pd
+from affine import Affine
+from odc.geo.geobox import GeoBox
 from pyproj import CRS
-from shapely.geometry import mapping, shape
+from shapely.geometry import Polygon, mapping
 
+from factory_core.catalogue.acquisition import Acquisition, read_acquisition
+from factory_core.catalogue.cells import CELL_PX, Cell, cut_cells, measure_cells
 from factory_core.catalogue.pixel_fingerprint import fingerprint_pixels
+from factory_core.catalogue.sources import Source
+from factory_core.catalogue.view import Context, Overview, View
 from factory_core.kernel import geo, io
 from factory_core.kernel.errors import SceneError
 
 OVERVIEW_PX = 512
 PROJECTION = "https://stac-extensions.github.io/projection/v2.0.0/schema.json"
+VIEW = "https://stac-extensions.github.io/view/v1.0.0/schema.json"
 # A scene that does not tell its time is filed under every time: STAC asks for one or a range.
-ANY_TIME = {"start_datetime": "1900-01-01T00:00:00Z", "end_datetime": "2100-01-01T00:00:00Z"}
-
-
-class Context(Protocol):
-    """A measured property of a scene."""
-
-    def __call__(self, image: Mapping[str, np.ndarray]) -> float:
-        """The property, from the `(height, width)` reflectance of each band."""
-
-
-def find_scenes(raw: Path, pattern: str) -> dict[str, Path]:
-    """Scenes under `raw` that match the glob `pattern`: their ids and paths, sorted by id.
-
-    Raises:
-        SceneError: None matches, or two have one file name.
-    """
-    paths = sorted(path for path in raw.glob(pattern) if path.is_file())
-    if not paths:
-        raise SceneError(
-            f"No file under {raw} matches `catalogue.scenes` ({pattern}). Put the scenes there, "
-            "or correct the pattern."
-        )
-    found: dict[str, Path] = {}
-    for path in paths:
-        if path.stem in found:
-            raise SceneError(
-                f"Two scenes have the name {path.stem!r}: {found[path.stem]} and {path}. "
-                "A scene is known by its file name: rename one."
-            )
-        found[path.stem] = path
-    return dict(sorted(found.items()))
+ANY_TIME = ("1900-01-01T00:00:00Z", "2100-01-01T00:00:00Z")
 
 
 def describe_scene(
-    path: Path,
+    source: Source,
     *,
-    href: str,
+    raw: Path,
     bands: tuple[str, ...],
     white: float | None,
     contexts: Mapping[str, Context],
+    cell_m: float,
 ) -> dict[str, Any]:
-    """Measure one scene.
+    """Measure one scene, window by window.
 
     Args:
-        path: The raster.
-        href: Where it lies under the raw data.
+        source: Its files.
+        raw: Folder that the addresses of its files are seen from.
         bands: Names of its bands, where the file does not tell them.
         white: Value of a white surface; None takes it from the type of the pixels.
         contexts: What to measure, by name.
+        cell_m: Side of a cell.
 
     Returns:
-        A STAC item as plain data, contexts among its properties.
+        `item`, a STAC item as plain data with the contexts among its properties, and
+        `cells`, by context the values of its cells; None where it cannot be told.
 
     Raises:
-        SceneError: It cannot be opened or placed, or holds no data.
+        SceneError: It or a file beside it cannot be read, it cannot be placed, or holds no
+            data.
     """
-    raster = io.open_raster(path, bands=bands)
-    image = _reflectance(path, raster, white)
-    with np.errstate(all="ignore"):
-        measured = {name: context(image) for name, context in contexts.items()}
-    outline = raster.geobox.geographic_extent.geom
-    height, width = raster.geobox.shape
+    raster = io.open_raster(source.path, bands=bands)
+    grid = raster.geobox
+    outline = _outline(grid)
+    middle = outline.centroid
+    acquired = read_acquisition(
+        source.path, source.sidecars, longitude_deg=middle.x, latitude_deg=middle.y
+    )
+    look = _Eye(source.path, raster, white=white, acquired=acquired)
+    cells = cut_cells(grid, cell_m=cell_m)
+    measured = measure_cells(cells, look=look, contexts=contexts)
+    gsd_m = geo.resolution_m(grid)
+    height, width = grid.shape
+    angles = _angles(acquired)
     properties: dict[str, Any] = {
-        **_times(io.read_tags(path)),
-        "gsd": geo.resolution_m(raster.geobox),
-        **_crs(str(raster.geobox.crs)),
+        **_times(acquired),
+        "gsd": gsd_m,
+        **_crs(str(grid.crs)),
         "proj:shape": [height, width],
-        "proj:transform": list(raster.geobox.affine)[:6],
+        "proj:transform": list(grid.affine)[:6],
         "bands": [{"name": name} for name in raster.bands],
         "dtype": raster.dtype,
-        "nodata": _nodata(raster.nodata),
-        "image_hash": fingerprint_pixels(image),
-        **{name: None if math.isnan(value) else value for name, value in measured.items()},
+        **_nodata(raster.nodata),
+        "area_km2": measured.data_px * gsd_m**2 / 1e6,
+        "image_hash": fingerprint_pixels(look.overview.image),
+        **angles,
+        **_plain(measured.scene),
     }
-    return {
+    item = {
         "type": "Feature",
         "stac_version": "1.1.0",
-        "stac_extensions": [PROJECTION],
-        "id": raster.scene_id,
+        "stac_extensions": [PROJECTION, *([VIEW] if angles else [])],
+        "id": source.scene_id,
         "geometry": mapping(outline),
         "bbox": list(outline.bounds),
         "properties": properties,
         "links": [],
-        "assets": {"image": {"href": href, "type": "image/tiff; application=geotiff"}},
+        "assets": _assets(source, raw),
     }
+    return {"item": item, "cells": {name: _known(row) for name, row in measured.cells.items()}}
 
 
-def _reflectance(path: Path, raster: geo.Raster, white: float | None) -> dict[str, np.ndarray]:
-    pixels = io.read_overview(path, max_px=OVERVIEW_PX)
-    if white is None:
-        kind = np.dtype(raster.dtype)
-        white = 1.0 if kind.kind == "f" else 255.0 if kind.itemsize == 1 else 10000.0
-    values = np.ma.filled(pixels.astype(np.float32), np.nan) / white
-    if not np.isfinite(values).any():
-        raise SceneError(
-            f"{path} holds no pixel with data: all are NaN or nodata ({raster.nodata}). "
-            "Take it out of the scenes, or correct its nodata value."
+class _Eye:
+    """Reads a scene cell by cell, as reflectance."""
+
+    def __init__(
+        self, path: Path, raster: geo.Raster, *, white: float | None, acquired: Acquisition
+    ) -> None:
+        self.raster, self.acquired = raster, acquired
+        self.white = _white(raster.dtype) if white is None else white
+        self.read = io.open_shrunk(path)
+        self.gsd_m = geo.resolution_m(raster.geobox)
+        height, width = raster.geobox.shape
+        self.overview = Overview(
+            self.reflectance(Cell(slice(0, height), slice(0, width)), OVERVIEW_PX)
         )
-    return dict(zip(raster.bands, values, strict=True))
+        if not any(np.isfinite(band).any() for band in self.overview.image.values()):
+            raise SceneError(
+                f"{path} holds no pixel with data: all are NaN or nodata ({raster.nodata}). "
+                "Take it out of the scenes, or correct its nodata value."
+            )
+
+    def reflectance(self, cell: Cell, max_px: int) -> dict[str, np.ndarray]:
+        pixels = self.read(cell.rows, cell.columns, max_px)
+        values = np.ma.filled(pixels.astype(np.float32), np.nan) / np.float32(self.white)
+        named = zip(self.raster.bands, values, strict=True)
+        shown = {name: band for name, band in named if name != "alpha"}
+        return shown or {"alpha": values[0]}
+
+    def __call__(self, cell: Cell) -> View:
+        image = self.reflectance(cell, CELL_PX)
+        grid = cell.grid(self.raster.geobox)
+        shape = next(iter(image.values())).shape
+        whole = shape == tuple(grid.shape)
+        return View(
+            image=image,
+            detail=image if whole else self.reflectance(cell.middle(CELL_PX), CELL_PX),
+            scene=self.overview,
+            geobox=grid if whole else grid.zoom_to(shape),
+            pixel_m=self.gsd_m * max(grid.shape) / max(shape),
+            gsd_m=self.gsd_m,
+            acquired=self.acquired,
+        )
 
 
-def _times(tags: Mapping[str, str]) -> dict[str, str | None]:
-    stated = tags.get("ACQUISITIONDATETIME", "").strip()
-    try:
-        time = datetime.fromisoformat(stated)
-    except ValueError:
-        return {"datetime": None, **ANY_TIME}
-    time = time.replace(tzinfo=time.tzinfo or UTC).astimezone(UTC)
-    text = time.isoformat().replace("+00:00", "Z")
-    return {"datetime": text, "start_datetime": text, "end_datetime": text}
+def _white(dtype: str) -> float:
+    kind = np.dtype(dtype)
+    return 1.0 if kind.kind == "f" else 255.0 if kind.itemsize == 1 else 10000.0
+
+
+def _outline(grid: GeoBox) -> Polygon:
+    """Footprint in longitude and latitude, with as many points as its sides need to bend."""
+    outline = geo.footprint(grid)
+    bent = gpd.GeoSeries([outline.segmentize(outline.length / 64)], crs=str(grid.crs))
+    return bent.to_crs("EPSG:4326").simplify(1e-7).iloc[0]
+
+
+def _times(acquired: Acquisition) -> dict[str, str | None]:
+    """What STAC asks for: a moment, or a range without one."""
+    if acquired.start is None or acquired.end is None:
+        return {"datetime": None, "start_datetime": ANY_TIME[0], "end_datetime": ANY_TIME[1]}
+    start, end = (t.isoformat().replace("+00:00", "Z") for t in (acquired.start, acquired.end))
+    return {
+        "datetime": start if start == end else None,
+        "start_datetime": start,
+        "end_datetime": end,
+    }
 
 
 def _crs(crs: str) -> dict[str, str]:
@@ -139,42 +172,59 @@ def _crs(crs: str) -> dict[str, str]:
     return {"proj:code": ":".join(authority)} if authority else {"proj:wkt2": known.to_wkt()}
 
 
-def _nodata(value: float | None) -> float | str | None:
-    return "nan" if value is not None and math.isnan(value) else value
+def _nodata(value: float | None) -> dict[str, float | str]:
+    if value is None:
+        return {}
+    return {"nodata": value if math.isfinite(value) else str(value)}
 
 
-def to_table(
-    items: Sequence[Mapping[str, Any]], counts: Mapping[str, Mapping[str, int]]
-) -> gpd.GeoDataFrame:
-    """One row an item, in the layout of STAC GeoParquet, with its counts of labels.
-
-    Args:
-        items: STAC items from `describe_scene`.
-        counts: Labels of each scene, by name of class, every class named.
-    """
-    rows = [
-        {
-            **{key: item[key] for key in ("id", "type", "stac_version", "stac_extensions")},
-            "bbox": dict(zip(("xmin", "ymin", "xmax", "ymax"), item["bbox"], strict=True)),
-            "links": item["links"],
-            "assets": item["assets"],
-            **item["properties"],
-            "labels": dict(counts[item["id"]]),
-        }
-        for item in items
-    ]
-    table = pd.DataFrame(rows)
-    for column in ("datetime", "start_datetime", "end_datetime"):
-        table[column] = pd.to_datetime(table[column], utc=True, format="ISO8601").astype(
-            "datetime64[us, UTC]"
-        )
-    table["nodata"] = pd.to_numeric(table["nodata"])
-    for name in table:
-        if _is_number_or_nothing(table[name]):
-            table[name] = table[name].astype(float)
-    outlines = [shape(item["geometry"]) for item in items]
-    return gpd.GeoDataFrame(table, geometry=outlines, crs="EPSG:4326")
+def _angles(acquired: Acquisition) -> dict[str, float]:
+    stated = asdict(acquired)
+    names = {"off_nadir": "off_nadir_deg", "sun_azimuth": "sun_azimuth_deg"}
+    names["sun_elevation"] = "sun_elevation_deg"
+    return {
+        f"view:{name}": stated[field] for name, field in names.items() if stated[field] is not None
+    }
 
 
-def _is_number_or_nothing(column: pd.Series) -> bool:
-    return all(value is None or isinstance(value, float) for value in column)
+def _assets(source: Source, raw: Path) -> dict[str, Any]:
+    files = {"image": source.path, **source.companions}
+    return {
+        name: {"href": _href(file, raw), "type": _media_type(file), "roles": ["data"]}
+        for name, file in files.items()
+    }
+
+
+def _href(file: Path, raw: Path) -> str:
+    inside = Path(*file.parts)
+    if ".." in inside.parts:
+        inside = file.resolve()
+        raw = raw.resolve()
+    try:
+        return inside.relative_to(raw).as_posix()
+    except ValueError as error:
+        raise SceneError(
+            f"{file} lies outside {raw}: a companion must be among the raw data. "
+            "Correct `catalogue.companions`."
+        ) from error
+
+
+def _media_type(file: Path) -> str:
+    if file.suffix.lower() in (".tif", ".tiff"):
+        return "image/tiff; application=geotiff"
+    return mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+
+
+def _plain(values: Mapping[str, float]) -> dict[str, float | None]:
+    return {name: value if math.isfinite(value) else None for name, value in values.items()}
+
+
+def _known(values: Any) -> list[float | None]:
+    return [value if math.isfinite(value) else None for value in values]
+
+
+def grid_of(item: Mapping[str, Any]) -> GeoBox:
+    """The grid of a scene, from its STAC item."""
+    given = item["properties"]
+    crs = given.get("proj:code") or given["proj:wkt2"]
+    return GeoBox(tuple(given["proj:shape"]), Affine(*given["proj:transform"]), crs)

@@ -1,4 +1,4 @@
-"""Scenes and labels on disk -> one table of scenes, one of labels."""
+"""Scenes and labels on disk -> tables of scenes, of labels, of the contexts of every cell."""
 
 from __future__ import annotations
 
@@ -11,11 +11,18 @@ from typing import Any
 
 import geopandas as gpd
 import pandas as pd
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
-from factory_core.catalogue.labels import count_labels, find_labels, place_labels, read_labels
-from factory_core.catalogue.scenes import Context, describe_scene, find_scenes, to_table
+from factory_core.catalogue.cells import cut_cells, outline_cells
+from factory_core.catalogue.labels import find_labels, place_labels, read_labels
+from factory_core.catalogue.observe import observe_labels, observe_scene
+from factory_core.catalogue.reuse import files_of_parts, hash_files, identify, read_measured
+from factory_core.catalogue.scenes import describe_scene, grid_of
+from factory_core.catalogue.sources import Source, find_scenes
+from factory_core.catalogue.table import to_table
+from factory_core.catalogue.view import Context
 from factory_core.kernel import geo, io
+from factory_core.kernel.compute import Compute
 from factory_core.kernel.config import build, section, taxonomy
 
 
@@ -26,66 +33,147 @@ class Settings:
     Attributes:
         scenes: Glob under the raw data.
         labels: Glob under the raw data.
+        companions: File name of what goes with a scene, by name, with `{scene_id}` in it.
         bands: Names of the bands, for files that do not tell them.
         white: Value of a white surface; None takes it from the type of the pixels.
-        contexts: What is measured in each scene, a column each.
+        cell_m: Side of the squares in which contexts are measured.
+        contexts: What is measured in each cell, a column each.
     """
 
     scenes: str
     labels: str
+    companions: dict[str, str]
     bands: tuple[str, ...]
     white: float | None
+    cell_m: float
     contexts: dict[str, Context]
+
+    def __post_init__(self) -> None:
+        """Refuse cells that cannot be cut and contexts that would hide a column."""
+        if not self.cell_m > 0:
+            raise ValueError(
+                f"`cell_m` must be greater than 0. Received: {self.cell_m}. Use the side of a "
+                "window on the ground: 128."
+            )
 
 
 def run(config: DictConfig, *, raw: Path, out: Path) -> None:
-    """Measure every scene, check and place every label, and write both tables to `out`."""
-    settings = section(config, "catalogue", Settings)
+    """Measure every new scene, check and place every label, and write the tables to `out`."""
+    settings: Settings = section(config, "catalogue", Settings)
     classes = taxonomy(config)
-    paths = find_scenes(raw, settings.scenes)
+    machine: Compute = build(config.compute, where="compute")
+    sources = find_scenes(raw, settings.scenes, companions=settings.companions)
     files = find_labels(raw, settings.labels)
+    identities = _identities(config, sources, raw=raw, out=out, machine=machine)
     key = {
         "catalogue": config.catalogue,
         "code": config.fingerprint.catalogue,
-        "inputs": io.identity([*paths.values(), *files]),
+        "inputs": [identities, io.identity(files)],
     }
     with io.staged(out, key=key) as work:
-        measure = partial(_measure, raw=raw, settings=settings, finished=work / "items")
-        machine = build(config.compute, where="compute")
-        items = machine.map(measure, list(paths.values()), label="catalogue scenes")
-        table = to_table(items, {item["id"]: {} for item in items})
+        measured = _measure_new(
+            sources, identities, raw=raw, settings=settings, machine=machine, out=out, work=work
+        )
+        items = {scene_id: found["item"] for scene_id, found in measured.items()}
+        table = to_table(list(items.values()), {scene_id: {} for scene_id in items})
         frames = [
             place_labels(read_labels(path, taxonomy=classes), table, path=path) for path in files
         ]
-        by_scene = {
-            scene_id: _labels_of(scene_id, frames, crs=_metric_crs(path))
-            for scene_id, path in paths.items()
+        labels = {
+            scene_id: observe_labels(_labels_of(item, frames), taxonomy=classes)
+            for scene_id, item in items.items()
         }
-        counts = {id_: count_labels(rows, taxonomy=classes) for id_, rows in by_scene.items()}
-        io.write_by_scene(by_scene.values(), work / "labels.parquet")
-        io.write_table(to_table(items, counts), work / "scenes.parquet")
-        shutil.rmtree(work / "items")
+        observed = {
+            scene_id: observe_scene(
+                rows, taxonomy=classes, area_km2=items[scene_id]["properties"]["area_km2"]
+            )
+            for scene_id, rows in labels.items()
+        }
+        io.write_by_scene(labels.values(), work / "labels.parquet")
+        io.write_by_scene(
+            [_cells_of(found, cell_m=settings.cell_m) for found in measured.values()],
+            work / "contexts.parquet",
+        )
+        io.write_table(to_table(list(items.values()), observed), work / "scenes.parquet")
+        shutil.rmtree(work / "measured", ignore_errors=True)
 
 
-def _measure(path: Path, *, raw: Path, settings: Settings, finished: Path) -> Mapping[str, Any]:
-    """The STAC item of one scene, read back where an earlier run has measured it."""
-    file = finished / f"{path.stem}.json"
+def _identities(
+    config: DictConfig, sources: Mapping[str, Source], *, raw: Path, out: Path, machine: Compute
+) -> dict[str, str]:
+    """What the measurement of each scene depends on, as a hash."""
+    given: Any = OmegaConf.to_container(config.catalogue, resolve=True)
+    settings = {name: given.get(name) for name in ("bands", "white", "cell_m", "contexts")}
+    maps = files_of_parts(settings["contexts"])
+    files = [file for source in sources.values() for file in source.files]
+    hashes = hash_files(
+        [*files, *maps], remembered=out.parent / f".{out.name}.hashes.json", machine=machine
+    )
+    settings["maps"] = {str(file): hashes[file] for file in maps}
+    settings["code"] = config.fingerprint.catalogue
+    return {
+        scene_id: identify(source, raw=raw, hashes=hashes, settings=settings)
+        for scene_id, source in sources.items()
+    }
+
+
+def _measure_new(
+    sources: Mapping[str, Source],
+    identities: Mapping[str, str],
+    *,
+    raw: Path,
+    settings: Settings,
+    machine: Compute,
+    out: Path,
+    work: Path,
+) -> dict[str, Any]:
+    """What was measured in each scene, by this run or an earlier one."""
+    before = read_measured(out)
+    new = [source for source in sources.values() if identities[source.scene_id] not in before]
+    measure = partial(_measure, raw=raw, settings=settings, finished=work / "measured")
+    fresh = dict(
+        zip(
+            [source.scene_id for source in new],
+            machine.map(measure, new, label="catalogue: new scenes") if new else [],
+            strict=True,
+        )
+    )
+    found = {
+        scene_id: fresh[scene_id] if scene_id in fresh else before[identities[scene_id]]
+        for scene_id in sources
+    }
+    for scene_id, one in found.items():
+        one["item"]["properties"]["identity"] = identities[scene_id]
+    return found
+
+
+def _measure(source: Source, *, raw: Path, settings: Settings, finished: Path) -> Any:
+    """What is measured in one scene, read back where a stopped run has measured it."""
+    file = finished / f"{source.scene_id}.json"
     if not file.is_file():
-        item = describe_scene(
-            path,
-            href=path.relative_to(raw).as_posix(),
+        described = describe_scene(
+            source,
+            raw=raw,
             bands=settings.bands,
             white=settings.white,
             contexts=settings.contexts,
+            cell_m=settings.cell_m,
         )
-        io.write_json(item, file)
-    return io.read_json(file)  # type: ignore[no-any-return]  # the item just written
+        io.write_json(described, file)
+    return io.read_json(file)
 
 
-def _labels_of(scene_id: str, frames: list[gpd.GeoDataFrame], *, crs: str) -> gpd.GeoDataFrame:
-    found = [frame[frame["scene_id"] == scene_id].to_crs(crs) for frame in frames]
+def _labels_of(item: Mapping[str, Any], frames: list[gpd.GeoDataFrame]) -> gpd.GeoDataFrame:
+    crs = geo.metric_crs(grid_of(item))
+    found = [frame[frame["scene_id"] == item["id"]].to_crs(crs) for frame in frames]
     return gpd.GeoDataFrame(pd.concat(found, ignore_index=True), crs=crs)
 
 
-def _metric_crs(path: Path) -> str:
-    return geo.metric_crs(io.open_raster(path).geobox)
+def _cells_of(measured: Mapping[str, Any], *, cell_m: float) -> gpd.GeoDataFrame:
+    """The contexts of the cells of one scene, with their outlines in its CRS in metres."""
+    grid = grid_of(measured["item"])
+    cells = pd.DataFrame(measured["cells"], dtype=float)
+    outlines = outline_cells(grid, cut_cells(grid, cell_m=cell_m))
+    cells.index = outlines.index
+    cells.insert(0, "scene_id", measured["item"]["id"])
+    return gpd.GeoDataFrame(cells, geometry=outlines, crs=outlines.crs)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+
+from factory_core.catalogue.view import VISIBLE, View
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,7 @@ class Vegetation:
     By NDVI, `(nir - red) / (nir + red)` (Rouse et al., Monitoring vegetation systems in the
     Great Plains with ERTS, 1974). Without near infrared by the excess green index,
     `(2 green - red - blue) / (red + green + blue)` (Woebbecke et al., Color indices for weed
-    identification, Transactions of the ASAE 38, 1995).
+    identification, Transactions of the ASAE 38, 1995), which clear green water reaches too.
 
     Attributes:
         min_ndvi: Least NDVI of a pixel that counts; 0.3 leaves out sparse and dry plants.
@@ -25,23 +26,18 @@ class Vegetation:
     min_ndvi: float = 0.3
     min_excess_green: float = 0.08
 
-    def __call__(self, image: Mapping[str, np.ndarray]) -> float:
-        """Share of the pixels of `image` under plants.
-
-        Args:
-            image: `(height, width)` reflectance of each band, NaN without data.
+    def __call__(self, view: View) -> float:
+        """Share of the pixels of `view` under plants.
 
         Returns:
             In [0, 1]; NaN where the bands cannot tell.
         """
+        image = view.image
         if {"red", "nir"} <= image.keys():
             red, nir = image["red"], image["nir"]
-            index, least = (nir - red) / np.maximum(nir + red, 1e-6), self.min_ndvi
-        elif {"red", "green", "blue"} <= image.keys():
+            return view.share((nir - red) / np.maximum(nir + red, 1e-6) >= self.min_ndvi)
+        if set(VISIBLE) <= image.keys():
             red, green, blue = image["red"], image["green"], image["blue"]
             total = np.maximum(red + green + blue, 1e-6)
-            index, least = (2 * green - red - blue) / total, self.min_excess_green
-        else:
-            return float("nan")
-        seen = np.isfinite(index)
-        return float((index[seen] >= least).mean()) if seen.any() else float("nan")
+            return view.share((2 * green - red - blue) / total >= self.min_excess_green)
+        return float("nan")

@@ -45,8 +45,10 @@ def config():
             "catalogue": {
                 "scenes": "scenes/**/*.tif",
                 "labels": "labels/*",
+                "companions": {},
                 "bands": [],
                 "white": None,
+                "cell_m": 20.0,
                 "contexts": {name: load_part("context", name) for name in CONTEXTS},
             },
             "fingerprint": {"catalogue": ""},

@@ -3,20 +3,23 @@
 import json
 
 import numpy as np
-import pandas as pd
 import pystac
 import pytest
 import rasterio
 from affine import Affine
 
-from factory_core.catalogue.scenes import describe_scene, find_scenes, to_table
+from factory_core.catalogue.scenes import describe_scene, grid_of
+from factory_core.catalogue.sources import find_scenes
+from factory_core.catalogue.table import to_items, to_table
+from factory_core.kernel import io
 from factory_core.kernel.errors import SceneError
+
+DEFAULTS = {"bands": (), "white": None, "contexts": {}, "cell_m": 20.0}
 
 
 def describe(path, **given):
-    return describe_scene(
-        path, href="x.tif", **({"bands": (), "white": None, "contexts": {}} | given)
-    )
+    source = find_scenes(path.parent, f"{path.stem}.*")[path.stem]
+    return describe_scene(source, raw=path.parent, **DEFAULTS | given)["item"]
 
 
 def test_is_a_stac_item(write_scene):
@@ -26,7 +29,8 @@ def test_is_a_stac_item(write_scene):
     assert item.common_metadata.gsd == 1.0
     assert item.properties["proj:code"] == "EPSG:32633"
     assert item.properties["proj:shape"] == [40, 50]
-    assert item.assets["image"].href == "x.tif"
+    assert item.properties["area_km2"] == pytest.approx(0.002)
+    assert item.assets["image"].href == "one.tif"
 
 
 def test_has_every_field_that_stac_asks_for(write_scene):
@@ -43,17 +47,12 @@ def test_has_every_field_that_stac_asks_for(write_scene):
     json.dumps(item, allow_nan=False)
 
 
-def test_becomes_a_row_and_an_item_again(write_scene):
-    items = [describe(write_scene(name)) for name in ("one", "two")]
-    table = to_table(items, {"one": {"car": 2}, "two": {"car": 0}})
-    row = table.iloc[0].to_dict()
-    times = ("datetime", "start_datetime", "end_datetime")
-    row |= {key: None if pd.isna(row[key]) else row[key].isoformat() for key in times}
-    core = ("id", "type", "stac_version", "stac_extensions", "links", "assets")
-    again = {key: row.pop(key) for key in core}
-    geometry = row.pop("geometry").__geo_interface__
-    again |= {"bbox": list(row.pop("bbox").values()), "geometry": geometry, "properties": row}
-    assert pystac.Item.from_dict(again).properties["labels"] == {"car": 2}
+@pytest.mark.parametrize("crs", ["EPSG:32633", "EPSG:4326", "EPSG:3857"])
+def test_the_footprint_bends_as_the_ground_does(write_scene, crs):
+    path = write_scene("one", crs=crs, corner=(14, 48) if crs == "EPSG:4326" else (1.6e6, 6e6))
+    item = describe(path)
+    assert 5 <= len(item["geometry"]["coordinates"][0]) < 100
+    assert grid_of(item) == io.open_raster(path).geobox
 
 
 @pytest.mark.parametrize(
@@ -69,22 +68,41 @@ def test_scales_to_reflectance(write_scene, dtype, white, expected):
     path = write_scene("one", pixels=np.full((3, 20, 20), 100, dtype))
     seen = {}
 
-    def context(image):
-        seen.update(image)
+    def context(view):
+        seen.setdefault("image", view.image)
         return 0.5
 
     describe(path, white=white, contexts={"any": context})
+    assert list(seen["image"]) == ["red", "green", "blue"]
+    np.testing.assert_allclose(seen["image"]["red"], expected, rtol=1e-6)
+
+
+def test_a_context_that_cannot_be_told_is_null(write_scene):
+    item = describe(write_scene("one"), contexts={"any": lambda _: float("nan")})
+    assert item["properties"]["any"] is None
+
+
+def test_transparent_pixels_are_no_data_and_alpha_is_no_band(tmp_path):
+    pixels = np.full((4, 20, 20), 200, "uint8")
+    pixels[3, :, :5] = 0
+    path = tmp_path / "cut_out.tif"
+    shape = {"width": 20, "height": 20, "count": 4, "photometric": "RGB", "alpha": "yes"}
+    place = {"transform": Affine(2, 0, 5e5, 0, -2, 5e6), "crs": "EPSG:32633"}
+    with rasterio.open(path, "w", dtype="uint8", **shape, **place) as sink:
+        sink.write(pixels)
+    seen = {}
+
+    def context(view):
+        seen.update(view.image)
+        return float(view.seen.mean())
+
+    item = describe(path, contexts={"any": context}, cell_m=100.0)
     assert set(seen) == {"red", "green", "blue"}
-    assert seen["red"].mean() == pytest.approx(expected)
+    assert item["properties"]["any"] == 0.75
+    assert item["properties"]["area_km2"] == pytest.approx(300 * 4 / 1e6)
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (1, 700)], ids=["one pixel", "one row"])
-def test_takes_tiny_scenes(write_scene, shape):
-    item = describe(write_scene("tiny", pixels=np.full((1, *shape), 7, "uint16")))
-    assert item["properties"]["proj:shape"] == list(shape)
-
-
-@pytest.mark.parametrize("nodata", [0, float("nan")], ids=["nodata", "NaN"])
+@pytest.mark.parametrize("nodata", [-1.0, np.nan], ids=["nodata", "nan"])
 def test_refuses_a_scene_without_data(write_scene, nodata):
     path = write_scene("empty", pixels=np.full((3, 20, 20), nodata, "float32"), nodata=nodata)
     with pytest.raises(SceneError, match=r"empty\.tif holds no pixel with data"):
@@ -119,14 +137,37 @@ def test_refuses_the_wrong_number_of_band_names(write_scene):
         describe(write_scene("one"), bands=("red", "green"))
 
 
-def test_refuses_two_scenes_of_one_name(write_scene, tmp_path):
-    path = write_scene("one")
-    (path.parent / "more").mkdir()
-    (path.parent / "more" / "one.tif").write_bytes(path.read_bytes())
-    with pytest.raises(SceneError, match=r"Two scenes have the name 'one'.*more/one\.tif"):
-        find_scenes(tmp_path / "raw", "scenes/**/*.tif")
+OBSERVED = {"labels": {"car": 2}, "labels_per_km2": 3.0}
 
 
-def test_names_the_pattern_that_no_file_matches(tmp_path):
-    with pytest.raises(SceneError, match=r"`catalogue\.scenes` \(scenes/\*\)"):
-        find_scenes(tmp_path, "scenes/*")
+@pytest.fixture
+def items(write_scene):
+    """Scenes of a known time, of a range, of none; of other nodata, CRS and companions."""
+    sidecar = {"stac_version": "1.0.0", "properties": {"datetime": None, "view:off_nadir": 12.5}}
+    sidecar["properties"] |= {"start_datetime": "2020-01-01T00:00:00Z"}
+    sidecar["properties"] |= {"end_datetime": "2020-02-01T00:00:00.5Z"}
+    path = write_scene("range")
+    path.with_suffix(".json").write_text(json.dumps(sidecar))
+    write_scene("range_PAN")
+    write_scene("known", tags={"ACQUISITIONDATETIME": "2024-06-01T10:00:00Z"}, nodata=0)
+    write_scene("unknown", crs="EPSG:4326", corner=(14, 48))
+    sources = find_scenes(path.parent, "*.tif", companions={"pan": "{scene_id}_PAN.tif"})
+    contexts = {"some": lambda view: 0.25 if view.acquired.start else float("nan")}
+    return [
+        describe_scene(source, raw=path.parent, **DEFAULTS | {"contexts": contexts})["item"]
+        for source in sources.values()
+    ]
+
+
+def test_becomes_a_table_and_items_again(items):
+    table = to_table(items, {item["id"]: OBSERVED for item in items})
+    assert list(table["id"]) == ["known", "range", "unknown"]
+    assert json.loads(json.dumps(to_items(table))) == json.loads(json.dumps(items))
+
+
+def test_a_table_read_from_disk_gives_the_same_bytes(items, tmp_path):
+    observed = {item["id"]: OBSERVED for item in items}
+    io.write_table(to_table(items, observed), tmp_path / "first.parquet")
+    again = to_items(io.read_table(tmp_path / "first.parquet"))
+    io.write_table(to_table(again, observed), tmp_path / "second.parquet")
+    assert (tmp_path / "first.parquet").read_bytes() == (tmp_path / "second.parquet").read_bytes()
