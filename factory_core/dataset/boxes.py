@@ -46,14 +46,16 @@ class BoundingBoxes(Target):
     def sees(self, labels: Outlines) -> np.ndarray:
         """Those with the share of their box inside."""
         numbered = Boxes(self._whole(labels).xyxy_px, np.arange(len(labels)))
-        kept = numbered.cut(labels.shape, min_share_inside=self.min_share_inside).classes
-        return np.isin(numbered.classes, kept)
+        seen = np.zeros(len(labels), bool)
+        seen[numbered.cut(labels.shape, min_share_inside=self.min_share_inside).classes] = True
+        return seen
 
     def _whole(self, labels: Outlines) -> Boxes:
-        low, high = np.split(shapely.bounds(labels.shapes).reshape(-1, 4), 2, axis=1)
-        points = (shapely.get_type_id(labels.shapes) == shapely.GeometryType.POINT)[:, None]
-        grown = points * self.point_size_m / labels.pixel_m / 2
-        low, high = low - grown, high + grown
+        corners = shapely.bounds(labels.shapes).reshape(-1, 4)
+        if self.point_size_m:
+            points = shapely.get_type_id(labels.shapes) == shapely.GeometryType.POINT
+            half_px = self.point_size_m / labels.pixel_m / 2
+            corners[points] += np.array([-half_px, -half_px, half_px, half_px])
         # A line along an axis has no area, but still an extent that can be found.
-        high = np.maximum(high, low + 1.0)
-        return Boxes(np.concatenate([low, high], axis=1).astype(np.float32), labels.classes)
+        corners[:, 2:] = np.maximum(corners[:, 2:], corners[:, :2] + 1.0)
+        return Boxes(corners.astype(np.float32), labels.classes)

@@ -36,13 +36,22 @@ class Cut:
     def __len__(self) -> int:
         return len(self.corners_px)
 
-    def labels_of(self, window: int) -> Outlines:
-        """The labels that meet a window, in its pixels."""
-        start, stop = np.searchsorted(self.pairs[:, 0], (window, window + 1))
+    def labels_of(self, windows: range) -> Outlines:
+        """The labels that meet a window, or some that stand side by side, in pixels from there."""
+        start, stop = np.searchsorted(self.pairs[:, 0], (windows.start, windows.stop))
         met = self.pairs[start:stop, 1]
-        corner_xy = self.corners_px[window, ::-1]
-        shapes = shapely.transform(self.shapes[met], lambda points: points - corner_xy)
-        return Outlines(shapes, self.classes[met], (self.size_px, self.size_px), self.pixel_m)
+        if len(windows) > 1:
+            met = np.unique(met)
+        shapes = self.shapes[met]
+        if len(met):
+            corner_xy = self.corners_px[windows.start, ::-1]
+            shapes = shapely.transform(shapes, lambda points: points - corner_xy)
+        return Outlines(shapes, self.classes[met], self.shape_of(windows), self.pixel_m)
+
+    def shape_of(self, windows: range) -> tuple[int, int]:
+        """Height and width in pixels of a window, or of some that stand side by side."""
+        first, last = self.corners_px[windows.start, 1], self.corners_px[windows.stop - 1, 1]
+        return self.size_px, int(last - first) + self.size_px
 
     def take(self, windows: np.ndarray) -> Cut:
         """Some of the windows, by rising number, and no more labels than those need."""

@@ -47,8 +47,9 @@ class MinimumRectangles(Target):
     def sees(self, labels: Outlines) -> np.ndarray:
         """Those with the share of their rectangle inside."""
         numbered = OrientedBoxes(self._whole(labels).xylwa, np.arange(len(labels)))
-        kept = numbered.cut(labels.shape, min_share_inside=self.min_share_inside).classes
-        return np.isin(numbered.classes, kept)
+        seen = np.zeros(len(labels), bool)
+        seen[numbered.cut(labels.shape, min_share_inside=self.min_share_inside).classes] = True
+        return seen
 
     def _whole(self, labels: Outlines) -> OrientedBoxes:
         rings = shapely.get_coordinates(shapely.oriented_envelope(labels.shapes))

@@ -17,10 +17,10 @@ from odc.geo.geobox import GeoBox
 from factory_core.dataset.contexts import weigh_contexts
 from factory_core.dataset.cut import Cut
 from factory_core.dataset.target import Target
-from factory_core.dataset.windows import cut_windows_inside
+from factory_core.dataset.windows import place_windows
 from factory_core.kernel import io
 from factory_core.kernel.errors import SceneError
-from factory_core.kernel.geo import Raster, offset_px, resolution_m
+from factory_core.kernel.geo import Raster, resolution_m
 
 DTYPES = ("uint8", "uint16")
 # Whether a window has data is seen in a view of the scene in which it is so many pixels wide.
@@ -98,9 +98,8 @@ def plan_scene(
     raster = io.open_raster(scene.path)
     grid = raster.geobox
     area = scene.area.to_crs(str(grid.crs))
-    found = cut_windows_inside(area, scene=grid, size_px=size_px, overlap_px=overlap_px)
-    places = [offset_px(window, of=grid) for window in found]
-    corners = np.array(places, np.int64).reshape(-1, 2)
+    places = place_windows(area, scene=grid, size_px=size_px, overlap_px=overlap_px)
+    corners = np.array(list(places), np.int64).reshape(-1, 2)
     corners = corners[_with_data(scene.path, raster, corners, size_px=size_px)]
     row, column = corners.T
     outlines = shapely.box(column, row, column + size_px, row + size_px)
@@ -161,7 +160,7 @@ def _count(cut: Cut, *, target: Target, num_classes: int) -> np.ndarray:
     """Labels that the target sees in each window, by class: `(window, class)`."""
     counts = np.zeros((len(cut), num_classes), np.int64)
     for window in np.unique(cut.pairs[:, 0]):
-        labels = cut.labels_of(window)
+        labels = cut.labels_of(range(window, window + 1))
         counts[window] = np.bincount(labels.classes[target.sees(labels)], minlength=num_classes)
     return counts
 

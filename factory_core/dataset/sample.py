@@ -46,7 +46,7 @@ class Boxes:
     def cut(self, shape: tuple[int, int], *, min_share_inside: float) -> Boxes:
         """What of each box lies in a window of `shape`; those with less than the share left out."""
         height, width = shape
-        inside = np.clip(self.xyxy_px, 0, np.array([width, height] * 2, np.float32))
+        inside = self.xyxy_px.clip(0, np.array([width, height] * 2, np.float32))
         kept = _areas(inside) >= min_share_inside * _areas(self.xyxy_px)
         return Boxes(inside[kept], self.classes[kept])
 
@@ -158,7 +158,8 @@ def stack_boxes(
 
 
 def _areas(xyxy_px: np.ndarray) -> np.ndarray:
-    areas: np.ndarray = np.prod(xyxy_px[:, 2:] - xyxy_px[:, :2], axis=1)
+    x_min, y_min, x_max, y_max = xyxy_px.T
+    areas: np.ndarray = (x_max - x_min) * (y_max - y_min)
     return areas
 
 

@@ -27,8 +27,8 @@ class Stats:
         classes: Name of each class, in the order of the model's outputs.
         resolution_m: Side of a pixel in metres.
         window_px: Side of a window.
-        mean: Mean of each band over train.
-        deviation: Standard deviation of each band over train.
+        mean: Mean of each band over train: over every fourth row of at most 2,000 windows.
+        deviation: Standard deviation of each band over the same pixels.
         windows: Number of windows of each split.
         labelled: Number of windows with a label, of each split.
     """

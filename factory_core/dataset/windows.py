@@ -12,7 +12,7 @@ from shapely import box, get_coordinates
 from shapely.affinity import affine_transform
 from shapely.geometry import Polygon
 
-from factory_core.kernel.geo import starts_px, window_at
+from factory_core.kernel.geo import starts_px
 
 TOLERANCE_PX = 0.5
 # A window beside the regular ones is worth its cost when this share of it is new.
@@ -20,10 +20,10 @@ NEW_SHARE = 0.5
 CELLS_A_SIDE = 8
 
 
-def cut_windows_inside(
+def place_windows(
     area: gpd.GeoSeries, *, scene: GeoBox, size_px: int, overlap_px: int = 0
-) -> Iterator[GeoBox]:
-    """Cut windows that lie wholly inside an area, to half a pixel, and inside the scene.
+) -> Iterator[tuple[int, int]]:
+    """Place windows that lie wholly inside an area, to half a pixel, and inside the scene.
 
     In each row of windows every stretch of the area that is wide enough is covered, its
     last window moved back into it. Where an area with corners has room between the rows,
@@ -36,7 +36,7 @@ def cut_windows_inside(
         overlap_px: Pixels that neighbours share, at least.
 
     Yields:
-        Windows on the grid of `scene`.
+        Row and column, in `scene`, of the first pixel of each window.
     """
     height, width = scene.shape
     to_px = ~scene.affine
@@ -44,8 +44,7 @@ def cut_windows_inside(
     in_px = affine_transform(area.union_all(), numbers).intersection(box(0, 0, width, height))
     for polygon in getattr(in_px, "geoms", [in_px]):
         if isinstance(polygon, Polygon) and not polygon.is_empty:
-            for row, column in _places(polygon, size_px=size_px, overlap_px=overlap_px):
-                yield window_at(scene, row=row, column=column, shape=(size_px, size_px))
+            yield from _places(polygon, size_px=size_px, overlap_px=overlap_px)
 
 
 def _places(polygon: Polygon, *, size_px: int, overlap_px: int) -> Iterator[tuple[int, int]]:

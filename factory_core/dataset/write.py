@@ -14,7 +14,7 @@ import pandas as pd
 
 from factory_core.dataset.arrays import ArrayWriter, box_numbers, box_table
 from factory_core.dataset.cut import Cut
-from factory_core.dataset.sample import LAYERS, Boxes, OrientedBoxes
+from factory_core.dataset.sample import LAYERS, Boxes, Labels, OrientedBoxes
 from factory_core.dataset.target import Target
 from factory_core.kernel import io
 from factory_core.kernel.geo import window_at
@@ -22,6 +22,8 @@ from factory_core.kernel.geo import window_at
 # Neighbours are read at once up to this width; and so many reads run ahead of the writing.
 RUN_PX = 4096
 AHEAD = 2
+# Of each window, so many rows count for the mean of the bands.
+ROWS_APART = 4
 
 
 @dataclass(frozen=True)
@@ -142,17 +144,16 @@ def write_shard(shard: Shard, *, target: Target, out: Path, finished: Path) -> W
         if layers:
             of_layers = shape if len(layers) == 1 else (*shape, len(layers))
             masks = _open(files, out / shard.split / f"masks-{shard.name}.npy", of_layers, "uint8")
-        for number, (cut, window, pixels) in enumerate(_read_windows(shard.cuts)):
+        for number, (pixels, drawn) in enumerate(_windows(shard.cuts, target)):
             if raster.nodata is not None and not (pixels != raster.nodata).any():
                 continue
             kept[number] = True
-            drawn = target(cut.labels_of(window))
             if isinstance(drawn, Boxes | OrientedBoxes):
                 boxes.append((images.count, drawn))
             elif masks is not None:
                 masks.append(drawn)
             if shard.measured[number]:
-                totals += _totals(pixels, nodata=raster.nodata)
+                totals += _totals(pixels[:, ::ROWS_APART], nodata=raster.nodata)
             for band, values in enumerate(pixels):
                 image[..., band] = values
             images.append(image)
@@ -166,23 +167,34 @@ def _open(files: ExitStack, path: Path, shape: tuple[int, ...], dtype: str) -> A
     return files.enter_context(ArrayWriter(path, shape, dtype))
 
 
-def _read_windows(cuts: Sequence[Cut]) -> Iterator[tuple[Cut, int, np.ndarray]]:
-    """Pixels of each window, `(band, height, width)`, read in a thread ahead of their use."""
+def _windows(cuts: Sequence[Cut], target: Target) -> Iterator[tuple[np.ndarray, Labels]]:
+    """Pixels `(band, height, width)` and labels of each window."""
+    for cut, run, pixels in _read_runs(cuts):
+        # Pixels of labels are drawn for a run at once, boxes are cut at each window.
+        strip = target(cut.labels_of(run)) if target.form in LAYERS else None
+        for window in run:
+            first = cut.corners_px[window, 1] - cut.corners_px[run.start, 1]
+            here = slice(first, first + cut.size_px)
+            one = range(window, window + 1)
+            labels = strip[:, here] if isinstance(strip, np.ndarray) else target(cut.labels_of(one))
+            yield pixels[:, :, here], labels
+
+
+def _read_runs(cuts: Sequence[Cut]) -> Iterator[tuple[Cut, range, np.ndarray]]:
+    """Pixels of windows that stand side by side, read in a thread ahead of their use."""
     with ThreadPoolExecutor(1) as reader:
         waiting: deque[tuple[Cut, range, Future[np.ndarray]]] = deque()
         for cut in cuts:
             raster = io.open_raster(cut.path)
             for run in _runs(cut):
-                row, column = cut.corners_px[run.start]
-                width = cut.corners_px[run.stop - 1, 1] + cut.size_px - column
-                place = window_at(
-                    raster.geobox, row=int(row), column=int(column), shape=(cut.size_px, int(width))
-                )
+                row, column = map(int, cut.corners_px[run.start])
+                place = window_at(raster.geobox, row=row, column=column, shape=cut.shape_of(run))
                 waiting.append((cut, run, reader.submit(raster.read, place)))
                 if len(waiting) > AHEAD:
-                    yield from _slices(*waiting.popleft())
-        while waiting:
-            yield from _slices(*waiting.popleft())
+                    ready, windows, reading = waiting.popleft()
+                    yield ready, windows, reading.result()
+        for ready, windows, reading in waiting:
+            yield ready, windows, reading.result()
 
 
 def _runs(cut: Cut) -> Iterator[range]:
@@ -197,15 +209,6 @@ def _runs(cut: Cut) -> Iterator[range]:
                 continue
         yield range(start, stop)
         start = stop
-
-
-def _slices(
-    cut: Cut, run: range, reading: Future[np.ndarray]
-) -> Iterator[tuple[Cut, int, np.ndarray]]:
-    pixels = reading.result()
-    for window in run:
-        first = cut.corners_px[window, 1] - cut.corners_px[run.start, 1]
-        yield cut, window, pixels[:, :, first : first + cut.size_px]
 
 
 def _totals(pixels: np.ndarray, *, nodata: float | None) -> np.ndarray:
@@ -248,7 +251,7 @@ def write_tables(windows: pd.DataFrame, shards: Sequence[Written], *, form: str,
 
 
 def measure_bands(shards: Iterable[Written]) -> tuple[list[float], list[float]]:
-    """Mean and standard deviation of each band over all windows, pixels without data left out.
+    """Mean and standard deviation of each band over what was measured, without nodata.
 
     A band that is constant has the deviation 1, so that it can be divided by it.
     """

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from shapely import box
 from shapely.geometry import Point
 
-from factory_core.dataset.windows import cut_windows_inside
-from factory_core.kernel.geo import footprint, offset_px
+from factory_core.dataset.windows import place_windows
+from factory_core.kernel.geo import footprint, window_at
 from tests.tiny_dataset import CRS, PIXEL_M, geobox_of
 
 SCENE = geobox_of(side_px=100)
@@ -25,8 +25,12 @@ def area_px(*rectangles):
 
 
 def places(area, **options):
-    windows = cut_windows_inside(area, scene=SCENE, **options)
-    return sorted(offset_px(window, of=SCENE) for window in windows)
+    return sorted(place_windows(area, scene=SCENE, **options))
+
+
+def outline(place, *, size_px):
+    row, column = place
+    return footprint(window_at(SCENE, row=row, column=column, shape=(size_px, size_px)))
 
 
 @pytest.mark.parametrize(
@@ -78,19 +82,18 @@ def test_every_window_lies_inside(rectangles, hole, size_px, data):
     left, top = SCENE.affine @ (x, y)
     area = area_px(*rectangles).difference(Point(left, top).buffer(radius * PIXEL_M))
     allowed = area.union_all().buffer(0.75 * PIXEL_M, join_style="mitre")
-    found = list(cut_windows_inside(area, scene=SCENE, size_px=size_px, overlap_px=overlap_px))
-    for window in found:
-        assert window.shape == (size_px, size_px)
-        assert footprint(window).within(allowed)
-        row, column = offset_px(window, of=SCENE)
+    found = list(place_windows(area, scene=SCENE, size_px=size_px, overlap_px=overlap_px))
+    for row, column in found:
+        assert outline((row, column), size_px=size_px).within(allowed)
         assert 0 <= row <= 100 - size_px
         assert 0 <= column <= 100 - size_px
-    assert len({offset_px(window, of=SCENE) for window in found}) == len(found)
+    assert len(set(found)) == len(found)
 
 
 @given(width=st.integers(20, 100), height=st.integers(20, 100), size_px=st.integers(4, 20))
 def test_a_rectangle_is_covered(width, height, size_px):
     area = area_px((0, 0, width, height))
-    windows = cut_windows_inside(area, scene=SCENE, size_px=size_px)
-    covered = gpd.GeoSeries([footprint(w) for w in windows], crs=CRS).union_all()
+    found = place_windows(area, scene=SCENE, size_px=size_px)
+    outlines = [outline(place, size_px=size_px) for place in found]
+    covered = gpd.GeoSeries(outlines, crs=CRS).union_all()
     assert covered.symmetric_difference(area.union_all()).area < 1e-6
