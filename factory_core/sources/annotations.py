@@ -111,9 +111,12 @@ class Ledger:
         try:
             yield
         except (LabelError, SceneError) as error:
+            told = str(error)
+            has_place = told.startswith(str(file))
             if not self.keep_going:
-                raise type(error)(f"{file}, {name}: {error}") from error
-            self.problems.append(Problem(str(file), name, str(error)))
+                raise type(error)(told if has_place else f"{file}, {name}: {told}") from error
+            told = told.removeprefix(str(file)).lstrip(",: ") if has_place else told
+            self.problems.append(Problem(str(file), name, told))
 
     def lose(self, what: str, count: int = 1) -> None:
         """Count `count` values of a kind that the format cannot hold: `score`, `holes`, say."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
@@ -87,8 +87,12 @@ class ImageFolder:
             path.suffix.lower() in ENDINGS for path in folder.rglob("*")
         )
 
-    def find(self, name: str) -> Image:
+    def find(self, name: str, *, resolution_m: float | None = None) -> Image:
         """The image that a format names, by its file name with or without folders and ending.
+
+        Args:
+            name: As the format spells it.
+            resolution_m: Side of its pixels, where the format tells it and the user did not.
 
         Raises:
             LabelError: There is none, or the name climbs out of the folder.
@@ -99,15 +103,16 @@ class ImageFolder:
                 f"There is no image {name!r} under {self.folder}.{nearest(scene_id, self.paths)} "
                 "Say where the images lie (`--images`), or drop what names it."
             )
-        return self._images(scene_id)
+        return self._images(scene_id, resolution_m)
 
     def all(self) -> dict[str, Image]:
         """Every image, by scene id."""
         return {scene_id: self._images(scene_id) for scene_id in self.paths}
 
-    def _images(self, scene_id: str) -> Image:
+    def _images(self, scene_id: str, resolution_m: float | None = None) -> Image:
         if scene_id not in self._known:
-            self._known[scene_id] = self.measure(self.paths[scene_id])
+            folder = replace(self, resolution_m=self.resolution_m or resolution_m)
+            self._known[scene_id] = folder.measure(self.paths[scene_id])
         return self._known[scene_id]
 
     @cached_property

@@ -40,6 +40,7 @@ class Loss(StrEnum):
     LEFT_OUT = "left out"
     BOX = "as the upright box around it"
     CORNERS = "as the smallest rectangle around it"
+    CENTRE = "as its centre"
     FILLED = "filled"
     SPLIT = "as one label a part"
     RENAMED = "with other characters"
@@ -112,6 +113,8 @@ def _reduce(
         return [shapely.box(*geometry.bounds)]
     if loss is Loss.CORNERS:
         return [shapely.oriented_envelope(geometry)]
+    if loss is Loss.CENTRE:
+        return [geometry.centroid]
     parts = shapely.get_parts(geometry)
     if loss is Loss.FILLED:
         filled = [Polygon(part.exterior) for part in parts]

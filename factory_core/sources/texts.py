@@ -47,19 +47,26 @@ def read_json(path: Path) -> Any:
     Raises:
         LabelError: It is missing or damaged, names a key twice, or nests too deep.
     """
+    return parse_json(read_text(path), name=str(path))
+
+
+def parse_json(text: str, *, name: str) -> Any:
+    """The content of JSON that came from the file or address `name`.
+
+    Raises:
+        LabelError: It is damaged, names a key twice, or nests too deep.
+    """
     try:
-        return json.loads(
-            read_text(path), object_pairs_hook=_no_key_twice, parse_constant=_no_constant
-        )
+        return json.loads(text, object_pairs_hook=_no_key_twice, parse_constant=_no_constant)
     except json.JSONDecodeError as error:
         raise LabelError(
-            f"{path}, line {error.lineno}: not JSON ({error.msg}). The file is cut off or damaged: "
+            f"{name}, line {error.lineno}: not JSON ({error.msg}). The file is cut off or damaged: "
             "export it again."
         ) from error
     except RecursionError as error:
-        raise LabelError(f"{path} nests too deep to be annotations. Export it again.") from error
+        raise LabelError(f"{name} nests too deep to be annotations. Export it again.") from error
     except _BadContentError as error:
-        raise LabelError(f"{path}: {error}. Export it again.") from error
+        raise LabelError(f"{name}: {error}. Export it again.") from error
 
 
 class _BadContentError(Exception):
@@ -103,6 +110,39 @@ def read_xml(path: Path, *, root: str) -> Element:
     if found.tag != root:
         raise LabelError(f"{path} has the root <{found.tag}>, expected <{root}>: another format?")
     return found
+
+
+def element(node: Element, name: str) -> Element:
+    """The one element of that name in another.
+
+    Raises:
+        LabelError: There is none, or there are several.
+    """
+    found = node.findall(name)
+    if len(found) != 1:
+        inside = ", ".join(f"<{each.tag}>" for each in node) or "nothing"
+        raise LabelError(f"expected one <{name}> in <{node.tag}>, which holds {inside}.")
+    return found[0]
+
+
+def check_size(root: Element, shape: tuple[int, int]) -> None:
+    """Compare `<size>`, where a file tells it, with the size of the image.
+
+    Args:
+        root: Element that may hold `<size>`.
+        shape: `(height, width)` of the image.
+
+    Raises:
+        LabelError: They differ.
+    """
+    for name, expected in zip(("height", "width"), shape, strict=True):
+        stated = root.findtext(f"size/{name}")
+        # Some tools write 0 where they do not know it.
+        if stated and number(stated, name=f"<{name}>") not in (0, expected):
+            raise LabelError(
+                f"the image has a {name} of {expected} pixels, and the file says {stated}: the "
+                "labels are drawn on another size."
+            )
 
 
 def read_rows(path: Path, *, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:

@@ -19,7 +19,7 @@ from shapely.geometry.base import BaseGeometry
 from factory_core.kernel.errors import LabelError
 from factory_core.sources import texts
 from factory_core.sources.annotations import Annotations, Ledger
-from factory_core.sources.drawing import Drawing, attributes_of, in_pixels
+from factory_core.sources.drawing import Drawing, attributes_of, drawn_on
 from factory_core.sources.images import Image, ImageFolder
 from factory_core.sources.shapes import Loss, plain, ring, upright
 
@@ -96,16 +96,13 @@ class Coco:
 
     def write(self, annotations: Annotations, out: Path, *, ledger: Ledger) -> None:
         """Write one JSON file; images keep their file names, polygons get their box too."""
-        ledger.lose("labels without an image", sum(map(len, annotations.loose)))
         names = sorted({name for rows in annotations.labels.values() for name in rows["label"]})
         classes = {name: number for number, name in enumerate(names, start=1)}
         images, records = [], []
-        for number, (scene_id, image) in enumerate(sorted(annotations.images.items()), start=1):
+        drawn = drawn_on(annotations, cannot=self.cannot_carry, ledger=ledger)
+        for number, (image, labels) in enumerate(drawn, start=1):
             images.append(_image_record(number, image))
-            labels = annotations.labels.get(scene_id)
-            if labels is not None:
-                drawn = in_pixels(labels, image, cannot=self.cannot_carry, ledger=ledger)
-                records += list(_records(drawn, number, classes))
+            records += list(_records(labels, number, classes))
         content = {
             "info": {"description": "Written by factory export."},
             "images": images,
