@@ -90,6 +90,19 @@ class Fetcher:
                 "what has come whole is not fetched twice."
             )
 
+    def text(self, href: str) -> str:
+        """The text at an address.
+
+        Raises:
+            SceneError: It cannot be fetched, or is not in UTF-8.
+        """
+        try:
+            answer = self._session.get(href, timeout=self.timeout_s)
+            answer.raise_for_status()
+            return answer.content.decode("utf-8-sig")
+        except (requests.RequestException, UnicodeDecodeError) as error:
+            raise SceneError(f"{href} cannot be fetched: {_reason(error)}.") from error
+
     @cached_property
     def _session(self) -> requests.Session:
         session = requests.Session()
