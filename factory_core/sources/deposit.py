@@ -151,16 +151,21 @@ def _kind(geometry_type: str) -> str:
 
 def _alike(frames: list[gpd.GeoDataFrame]) -> list[gpd.GeoDataFrame]:
     """The frames with columns of one type each, which Parquet asks for: mixed ones as text."""
-    named = [
-        frame if frame.geometry.name == "geometry" else frame.rename_geometry("geometry")
-        for frame in frames
-    ]
+    named = [with_geometry(frame) for frame in frames]
     columns = pd.concat([pd.DataFrame(frame.drop(columns="geometry")) for frame in named])
     mixed = [str(name) for name in columns if len(set(columns[name].dropna().map(type))) > 1]
     for frame in named if mixed else ():
         for name in set(mixed) & set(frame):
             frame[name] = frame[name].map(str, na_action="ignore")
     return named
+
+
+def with_geometry(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """The frame with its geometry in the column of that name."""
+    if frame.geometry.name == "geometry":
+        return frame
+    renamed: gpd.GeoDataFrame = frame.rename_geometry("geometry")
+    return renamed
 
 
 def check_labels(names: list[str], raw: Path, work: Path, *, replace: bool) -> None:

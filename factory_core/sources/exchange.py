@@ -91,6 +91,7 @@ def import_labels(request: Request, *, raw: Path) -> dict[str, Any]:
             deposit.check_labels(files, raw, work, replace=request.replace)
             receipt = {
                 **_account(request, found, ledger),
+                "images not taken": _not_taken(images, found, raw),
                 "files": {
                     f"{deposit.LABELS}/{file}": deposit.digest(work / deposit.LABELS / file)
                     for file in files
@@ -114,7 +115,7 @@ def build_format(name: str, settings: Sequence[str]) -> Format:
         key, equals, value = setting.partition("=")
         if not equals:
             raise ConfigError(f"`--set` takes key=value. Received: {setting!r}.")
-        node[key.strip()] = yaml.safe_load(value)
+        node[key.strip()] = yaml.safe_load(value) if value else ""
     form: Format = build(node, where=name)
     return form
 
@@ -219,6 +220,13 @@ def _account(request: Request, found: Annotations, ledger: Ledger) -> dict[str, 
     }
 
 
+def _not_taken(images: ImageFolder, found: Annotations, raw: Path) -> int:
+    """How many images of the folder the labels do not speak of; those in `raw` are not meant."""
+    if images.folder is None or images.folder.resolve().is_relative_to(raw.resolve()):
+        return 0
+    return len(set(images.paths) - set(found.images))
+
+
 def _told(ledger: Ledger) -> list[str]:
     return [f"{each.file}, {each.record}: {each.message}" for each in ledger.problems]
 
@@ -242,6 +250,8 @@ def told_import(receipt: Mapping[str, Any]) -> Iterator[str]:
         + (f", {there} already there" if (there := receipt["scenes already there"]) else "")
         + ")"
     )
+    if receipt["images not taken"]:
+        yield f"images beside them that the labels do not name: {receipt['images not taken']}"
     yield from table("labels", receipt["labels"])
     yield from table("lost", receipt["lost"])
     if receipt["repaired"]:

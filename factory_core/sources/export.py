@@ -82,7 +82,7 @@ def _placed(frame: gpd.GeoDataFrame, images: Mapping[str, Image], path: Path) ->
         crs=LONGITUDE_LATITUDE,
     )
     frame.index = pd.RangeIndex(1, len(frame) + 1)
-    return place_labels(frame.rename_geometry("geometry"), outlines, path=path)
+    return place_labels(deposit.with_geometry(frame), outlines, path=path)
 
 
 def _by_scene(

@@ -60,7 +60,7 @@ def read_tables(
             whole = None if columns.image else drawings.start(path.stem)
             for line, row in texts.read_rows(path, columns=named):
                 with ledger.record(path, f"line {line}"):
-                    drawing = whole or drawings.on(row[columns.image])
+                    drawing = drawings.on(row[columns.image]) if whole is None else whole
                     numbers = [texts.number(row[name], name=f"`{name}`") for name in columns.shape]
                     label = columns.class_name or row[columns.label]
                     further = {key: typed(text) for key, text in row.items() if key not in named}
