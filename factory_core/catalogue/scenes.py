@@ -79,7 +79,7 @@ def describe_scene(
         "proj:transform": list(grid.affine)[:6],
         "bands": [{"name": name} for name in raster.bands],
         "dtype": raster.dtype,
-        **_nodata(raster.nodata),
+        "nodata_value": _finite(raster.nodata),
         "area_km2": measured.data_px * gsd_m**2 / 1e6,
         "image_hash": fingerprint_pixels(look.overview.image),
         **angles,
@@ -94,7 +94,7 @@ def describe_scene(
         "bbox": list(outline.bounds),
         "properties": properties,
         "links": [],
-        "assets": _assets(source, raw),
+        "assets": _assets(source, raw, bands=properties["bands"]),
     }
     return {"item": item, "cells": {name: _known(row) for name, row in measured.cells.items()}}
 
@@ -172,10 +172,12 @@ def _crs(crs: str) -> dict[str, str]:
     return {"proj:code": ":".join(authority)} if authority else {"proj:wkt2": known.to_wkt()}
 
 
-def _nodata(value: float | None) -> dict[str, float | str]:
-    if value is None:
-        return {}
-    return {"nodata": value if math.isfinite(value) else str(value)}
+def _finite(value: float | None) -> float | None:
+    """Nodata where it is a number; that NaN is no data goes without saying.
+
+    STAC's own `nodata` may not be null, as it is in a table of scenes with and without.
+    """
+    return None if value is None or not math.isfinite(value) else value
 
 
 def _angles(acquired: Acquisition) -> dict[str, float]:
@@ -187,12 +189,15 @@ def _angles(acquired: Acquisition) -> dict[str, float]:
     }
 
 
-def _assets(source: Source, raw: Path) -> dict[str, Any]:
+def _assets(source: Source, raw: Path, *, bands: list[dict[str, str]]) -> dict[str, Any]:
+    """The scene and its companions; STAC allows bands for an item that one of its assets has."""
     files = {"image": source.path, **source.companions}
-    return {
+    assets: dict[str, dict[str, Any]] = {
         name: {"href": _href(file, raw), "type": _media_type(file), "roles": ["data"]}
         for name, file in files.items()
     }
+    assets["image"]["bands"] = bands
+    return assets
 
 
 def _href(file: Path, raw: Path) -> str:

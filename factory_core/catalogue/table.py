@@ -18,11 +18,11 @@ FIRST = (
     *TIMES,
     "gsd",
     *(f"proj:{name}" for name in ("code", "wkt2", "shape", "transform")),
-    *("bands", "dtype", "nodata", "area_km2", "image_hash", "identity"),
+    *("bands", "dtype", "nodata_value", "area_km2", "image_hash", "identity"),
     *(f"view:{name}" for name in ("off_nadir", "sun_azimuth", "sun_elevation")),
 )
 # What a scene states or leaves out; a context that could not be measured is null.
-OPTIONAL = tuple(name for name in FIRST if name.startswith(("proj:", "view:", "nodata")))
+OPTIONAL = tuple(name for name in FIRST if name.startswith(("proj:", "view:")))
 OBSERVED = ("labels", "labels_per_km2")
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
@@ -54,8 +54,6 @@ def to_table(
         table[column] = pd.to_datetime(table[column], utc=True, format="ISO8601").astype(
             "datetime64[us, UTC]"
         )
-    if "nodata" in table:
-        table["nodata"] = pd.to_numeric(table["nodata"])
     for name in table:
         if name != "image_hash" and _is_number_or_nothing(table[name]):
             table[name] = table[name].astype(float)
