@@ -13,6 +13,7 @@ from factory_core.kernel.errors import SceneError
 from factory_core.kernel.geo import Raster
 from factory_core.kernel.sensor import Rpc
 from factory_core.process.ground import GEOGRAPHIC, Ground
+from factory_core.process.pixels import check_kept
 from factory_core.process.reproject import apply, check_grid, grid_around, transformer
 from factory_core.process.warp import Places, Resampling, between_nodes, warp
 
@@ -26,9 +27,9 @@ class Orthorectify:
 
     Each pixel of the map is looked up in the image by the RPCs of the scene, at the height of
     the ground there. The RPCs are evaluated exactly at every 16th pixel and three heights and
-    interpolated between, which agrees with them to a thousandth of a pixel; heights are taken
-    from the DEM at every pixel. Companions in their own viewing geometry (`pan`) are brought
-    to the map too, coarser or finer as they are. A scene that is on the map stays as it is.
+    interpolated between, which agrees with them to some thousandths of a pixel at worst;
+    heights are taken from the DEM at every pixel. Companions in their own viewing geometry
+    (`pan`) are brought to the map too, coarser or finer as they are.
 
     A crop of a larger image needs to know where it began. It is read from the file where
     its geotransform says it; state the offsets where it does not.
@@ -46,6 +47,7 @@ class Orthorectify:
         resampling: `bilinear`, `cubic` (sharper), or `nearest`.
         line_offset_px: Row of the whole image at which the crop begins.
         sample_offset_px: Column at which it begins.
+        keep_mapped: Let scenes that are on the map through as they are, in a set that has both.
 
     Raises:
         ValueError: No grid in metres, or a geoid without a DEM.
@@ -60,6 +62,7 @@ class Orthorectify:
     resampling: Resampling = "cubic"
     line_offset_px: float = 0.0
     sample_offset_px: float = 0.0
+    keep_mapped: bool = False
 
     def __post_init__(self) -> None:
         check_grid(self.crs, self.resolution_m)
@@ -75,6 +78,7 @@ class Orthorectify:
             SceneError: It has no RPCs, or the DEM or geoid does not cover it.
         """
         if raster.sensor is None:
+            check_kept(raster, part="orthorectify", keep_mapped=self.keep_mapped)
             return raster
         if not isinstance(raster.sensor, Rpc):
             raise SceneError(
@@ -100,6 +104,7 @@ class Orthorectify:
                 resolution_m=side and round(side, 3),
                 line_offset_px=self.line_offset_px / finer,
                 sample_offset_px=self.sample_offset_px / finer,
+                keep_mapped=True,
             )
             found[name] = here(other)
         return found

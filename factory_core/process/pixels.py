@@ -33,6 +33,21 @@ def check_on_map(raster: Raster, *, part: str) -> None:
         )
 
 
+def check_kept(raster: Raster, *, part: str, keep_mapped: bool) -> None:
+    """Refuse a scene that is on the map already, unless such are to be kept.
+
+    Raises:
+        SceneError: Names the scene and what to do.
+    """
+    if not keep_mapped:
+        raise SceneError(
+            f"The scene {raster.scene_id!r} has no RPC and no ground points, or is on the map "
+            f"already, so `{part}` has nothing to go by. Put its RPC file beside it, take the map "
+            "projection off it (`gdal_edit.py -a_srs '' -unsetgt`), or let such scenes through "
+            f"with `process.tasks.{part}.keep_mapped=true`."
+        )
+
+
 def check_alike(rasters: Iterable[Raster], *, purpose: str, advice: str) -> None:
     """Refuse scenes that differ in bands or type.
 

@@ -12,6 +12,7 @@ from factory_core.kernel import geo
 from factory_core.kernel.errors import SceneError
 from factory_core.kernel.geo import Raster
 from factory_core.kernel.sensor import GroundPoints
+from factory_core.process.pixels import check_kept
 from factory_core.process.reproject import apply, check_grid, grid_around, transformer
 from factory_core.process.warp import Resampling, between_nodes, warp
 
@@ -27,8 +28,7 @@ class RectifyByPoints:
 
     The places of the image are a polynomial of those on the ground, fitted by least squares,
     or a thin plate spline through every point. Points know no relief: in mountains take
-    RPCs and a DEM. Companions with ground points are brought to the map too. A scene that is
-    on the map stays as it is.
+    RPCs and a DEM. Companions with ground points are brought to the map too.
 
     Source: the transformers of `gdalwarp -order` and `gdalwarp -tps`.
 
@@ -38,6 +38,7 @@ class RectifyByPoints:
         crs: `auto`, the UTM zone of the scene, or a code in metres.
         resolution_m: Side of a pixel; null keeps that of the scene, to the centimetre.
         resampling: `bilinear`, `cubic` (sharper), or `nearest`.
+        keep_mapped: Let scenes that are on the map through as they are, in a set that has both.
 
     Raises:
         ValueError: An order that there is not, or no grid in metres.
@@ -48,6 +49,7 @@ class RectifyByPoints:
     crs: str = "auto"
     resolution_m: float | None = None
     resampling: Resampling = "cubic"
+    keep_mapped: bool = False
 
     def __post_init__(self) -> None:
         check_grid(self.crs, self.resolution_m)
@@ -61,6 +63,7 @@ class RectifyByPoints:
             SceneError: It has an RPC, or too few points or points on a line.
         """
         if raster.sensor is None:
+            check_kept(raster, part="rectify_by_points", keep_mapped=self.keep_mapped)
             return raster
         if not isinstance(raster.sensor, GroundPoints):
             raise SceneError(
@@ -139,7 +142,7 @@ class RectifyByPoints:
         for name, other in raster.companions.items():
             finer = geo.resolution_m(other.geobox) / geo.resolution_m(raster.geobox)
             side = self.resolution_m and round(self.resolution_m * finer, 3)
-            found[name] = replace(self, resolution_m=side)(other)
+            found[name] = replace(self, resolution_m=side, keep_mapped=True)(other)
         return found
 
 

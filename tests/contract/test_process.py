@@ -83,6 +83,11 @@ REFUSED = {
         for raw in ("RPC", "ground points")
         for name in ("reproject", "pansharpen", "clip_to_geofence")
     },
+    **{
+        (name, of): "on the map already"
+        for of in ("metres", "degrees", "with nodata", "floats with NaN", "one pixel")
+        for name in ("orthorectify", "rectify_by_points")
+    },
     ("orthorectify", "ground points"): "rectify_by_points",
     ("rectify_by_points", "RPC"): "orthorectify",
 }
@@ -172,6 +177,6 @@ class TestPart:
 
 
 @pytest.mark.parametrize(("name", "of"), REFUSED)
-def test_says_what_a_raw_scene_needs_first(name, of):
+def test_says_what_it_needs_first(name, of):
     with pytest.raises(SceneError, match=REFUSED[name, of]):
         apply_chain(SCENES[of], [build(load_part("process", name))])

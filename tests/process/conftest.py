@@ -1,5 +1,8 @@
 """Rasters in memory, and a written catalogue and selection over files."""
 
+import shutil
+import subprocess
+
 import geopandas as gpd
 import numpy as np
 import pytest
@@ -95,3 +98,24 @@ def config():
             "compute": {"_target_": "factory_core.kernel.compute.Local", "workers": 1},
         }
     )
+
+
+@pytest.fixture(scope="session")
+def gdalwarp():
+    """Run gdalwarp; installed from Debian where it is missing."""
+    if shutil.which("gdalwarp") is None:
+        subprocess.run(["apt-get", "update", "-qq"], check=True)
+        subprocess.run(["apt-get", "install", "-y", "-qq", "gdal-bin"], check=True)
+
+    def run(source, *, grid, options):
+        """`source` on `grid`, as `(band, height, width)` floats."""
+        target = source.with_name("gdalwarp.tif")
+        box = grid.boundingbox
+        edges = [str(side) for side in (box.left, box.bottom, box.right, box.top)]
+        size = [str(grid.affine.a), str(-grid.affine.e)]
+        command = ["gdalwarp", "-q", "-overwrite", "-et", "0", "-t_srs", str(grid.crs)]
+        command += ["-te", *edges, "-tr", *size, *options, str(source), str(target)]
+        subprocess.run(command, check=True)
+        return io.read_pixels(target).astype(float)
+
+    return run
