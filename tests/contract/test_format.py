@@ -28,10 +28,7 @@ def images(tmp_path_factory):
 
 @pytest.fixture(params=NAMES)
 def form(request):
-    form = build(load_part("format", request.param))
-    if not hasattr(form, "write"):
-        pytest.skip("an API is only read")
-    return form
+    return build(load_part("format", request.param))
 
 
 @pytest.fixture
@@ -84,10 +81,17 @@ def assert_same(back, sent):
             match = [
                 other
                 for other in left
-                if other[0] == label and other[2] == attributes and _near(other[1], shape)
+                if other[0] == label
+                and _without_new_id(other[2], attributes) == attributes
+                and _near(other[1], shape)
             ]
             assert match, f"{label} {shape.wkt} {attributes} is not among {left}"
             left.remove(match[0])
+
+
+def _without_new_id(attributes, sent):
+    """Formats of annotators give labels an id where they have none."""
+    return {name: value for name, value in attributes.items() if name != "id" or name in sent}
 
 
 def _near(one, other):
