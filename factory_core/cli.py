@@ -53,9 +53,18 @@ def catalogue(raw: In, out: Out) -> None:
 
 
 @app.command(rich_help_panel="Stages")
-def select(catalogue: In, out: Out) -> None:
+def select(
+    catalogue: In,
+    out: Out,
+    query: Annotated[
+        Path | None, typer.Option(exists=True, help="Folder of files that the query names.")
+    ] = None,
+    test_ground: Annotated[
+        Path | None, typer.Option(help="GeoJSON that remembers what was test; read and written.")
+    ] = None,
+) -> None:
     """Catalogue and query -> train, val and test that do not overlap."""
-    _run("select", catalogue=catalogue, out=out)
+    _run("select", catalogue=catalogue, out=out, query=query, test_ground=test_ground)
 
 
 @app.command(rich_help_panel="Stages")

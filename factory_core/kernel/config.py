@@ -288,6 +288,8 @@ def _convert(value: Any, kind: Any, *, where: str) -> Any:
         return None
     if kind is Path and isinstance(value, str):
         return Path(value)
+    if dataclasses.is_dataclass(kind) and isinstance(value, Mapping):
+        return _construct(kind, dict(value), where=where)
     if isinstance(kind, type) and kind not in (int, float, str, bool) and isinstance(value, kind):
         return value
     raise _wrong_type(value, kind, where)

@@ -1,168 +1,105 @@
-"""Scenes that lie together on the ground, under one grid of blocks."""
+"""Scenes that lie together on the ground, and the cells of a grid over them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Mapping, Sequence
 
 import geopandas as gpd
 import numpy as np
-import pandas as pd
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
-from shapely import STRtree, box, union_all
+import shapely
+from shapely import STRtree, union_all
 from shapely.geometry import Polygon
 from shapely.geometry.base import BaseGeometry
 
+from factory_core.select.units import group
+
 # Straight edges bend from one CRS to the next: they are bent in steps of this length.
 STEP_M = 50.0
-# Earlier ones keep their ground, later ones give way.
-PRECIOUS_FIRST = ("test", "val", "train")
+GLOBE = "EPSG:4326"
 
 Cell = tuple[int, int]
 
 
 def neighbours(outlines: Mapping[str, gpd.GeoSeries], *, gap_m: float) -> list[list[str]]:
     """Scenes that overlap or lie within `gap_m`, directly or by way of others, together."""
+    return group(sorted(outlines), touching(outlines, gap_m=gap_m))
+
+
+def touching(outlines: Mapping[str, gpd.GeoSeries], *, gap_m: float) -> list[tuple[str, str]]:
+    """Pairs of scenes that overlap or lie within `gap_m` of each other."""
     names = sorted(outlines)
-    reach = [_reproject(outlines[name].buffer(gap_m), "EPSG:4326") for name in names]
+    if len(names) < 2:
+        return []
+    # Half the gap around each of two is the gap between them; where they only touch, a
+    # millimetre keeps rounding from deciding.
+    reach = [to_crs(outlines[name].buffer(gap_m / 2 + 1e-3), GLOBE).iloc[0] for name in names]
     one, two = STRtree(reach).query(reach, predicate="intersects")
-    links = coo_array((np.ones(len(one)), (one, two)), shape=(len(names), len(names)))
-    _, group = connected_components(links)
-    return [
-        [name for name, own in zip(names, group, strict=True) if own == number]
-        for number in dict.fromkeys(group)
-    ]
+    return [(names[a], names[b]) for a, b in zip(one.tolist(), two.tolist(), strict=True) if a < b]
 
 
-@dataclass(frozen=True)
-class Ground:
-    """Neighbouring scenes under one grid, in the CRS of the first of them.
+def cut_into_cells(
+    outlines: Mapping[str, gpd.GeoSeries], *, block_m: float
+) -> dict[Cell, dict[str, BaseGeometry]]:
+    """Cut neighbouring scenes along one grid, that of the CRS of the first of them.
 
-    Attributes:
+    Args:
         outlines: One polygon a scene, in the CRS of the scene.
-        named: The split of the scenes that are in one as a whole.
         block_m: Side of a cell; the grid is counted from the origin of the CRS.
+
+    Returns:
+        For each cell, row by row, the ground that each scene shows of it, in its own CRS.
     """
-
-    outlines: Mapping[str, gpd.GeoSeries]
-    named: Mapping[str, str]
-    block_m: float
-
-    @cached_property
-    def crs(self) -> str:
-        """CRS of the grid."""
-        return str(next(iter(self.outlines.values())).crs)
-
-    @cached_property
-    def cells(self) -> dict[Cell, BaseGeometry]:
-        """The ground of each cell of the grid that scenes without a name for a split show."""
-        shown = union_all([self._shown[name] for name in self._cut])
-        return {cell: shown.intersection(square) for cell, square in self._squares(shown)}
-
-    def weights(self, labels: Mapping[str, gpd.GeoDataFrame]) -> pd.DataFrame:
-        """Labels of each class, and `area` in square metres, for each cell."""
-        area = pd.DataFrame(
-            {"area": [shown.area for shown in self.cells.values()]}, index=self._index
-        )
-        found = [labels[name].to_crs(self.crs) for name in self._cut if name in labels]
-        if not any(len(rows) for rows in found):
-            return area
-        points = pd.concat(
-            [
-                rows.representative_point().get_coordinates().assign(label=rows["label"])
-                for rows in found
-            ]
-        )
-        cells = np.floor(points[["x", "y"]].to_numpy() / self.block_m).astype(int)
-        counts = pd.crosstab([cells[:, 0], cells[:, 1]], points["label"].to_numpy())
-        counts.index = counts.index.set_names(self._index.names)
-        return area.join(counts.add_prefix("label "), how="left").fillna(0.0)
-
-    def blocks(
-        self, splits: Mapping[Cell, str], *, gap_m: float, first: int
-    ) -> Iterator[gpd.GeoDataFrame]:
-        """Blocks of each scene in its own CRS, columns as `SpatialBlocks` gives them.
-
-        Args:
-            splits: The split of each cell.
-            gap_m: Distance that two splits keep.
-            first: Number of the first block.
-        """
-        numbers = {cell: first + number for number, cell in enumerate(self.cells)}
-        closed = {split: self._closed(split, splits, gap_m) for split in PRECIOUS_FIRST}
-        for offset, (name, outline) in enumerate(self.outlines.items()):
-            if name in self.named:
-                number = first + len(self.cells) + offset
-                rows = [_row(name, number, outline.iloc[0], split=self.named[name])]
-                yield gpd.GeoDataFrame(rows, crs=outline.crs)
-                continue
-            rows = []
-            for cell, ground in self.cells.items():
-                piece = _polygons(ground.intersection(self._shown[name]))
-                kept = _polygons(piece.difference(closed[splits[cell]]))
-                left = _polygons(piece.difference(kept))
-                rows += [_row(name, numbers[cell], kept, split=splits[cell])] if kept.area else []
-                if left.area:
-                    reason = f"within {gap_m:g} m of a split that goes before {splits[cell]}"
-                    rows.append(_row(name, numbers[cell], left, reason=reason))
-            frame = gpd.GeoDataFrame(rows, crs=self.crs)
-            frame.geometry = _in_crs(frame.geometry, str(outline.crs))
-            yield frame
-
-    @property
-    def _cut(self) -> list[str]:
-        return [name for name in self.outlines if name not in self.named]
-
-    @cached_property
-    def _shown(self) -> dict[str, BaseGeometry]:
-        return {name: _reproject(outline, self.crs) for name, outline in self.outlines.items()}
-
-    @cached_property
-    def _index(self) -> pd.MultiIndex:
-        return pd.MultiIndex.from_tuples(list(self.cells) or [], names=["column", "row"])
-
-    def _squares(self, shown: BaseGeometry) -> Iterator[tuple[Cell, BaseGeometry]]:
+    crs = next(iter(outlines.values())).crs
+    cells: dict[Cell, dict[str, BaseGeometry]] = {}
+    for name, outline in outlines.items():
+        shown = to_crs(outline, str(crs)).iloc[0]
         if shown.is_empty:
-            return
-        side = self.block_m
-        left, low, right, high = (np.asarray(shown.bounds) / side).tolist()
-        for row in range(int(np.floor(low)), int(np.ceil(high))):
-            for column in range(int(np.floor(left)), int(np.ceil(right))):
-                square = box(column * side, row * side, (column + 1) * side, (row + 1) * side)
-                if shown.intersection(square).area > 0:
-                    yield (column, row), square
-
-    def _closed(self, split: str, splits: Mapping[Cell, str], gap_m: float) -> BaseGeometry:
-        """Ground that the cells of `split` must leave free."""
-        before = PRECIOUS_FIRST[: PRECIOUS_FIRST.index(split)]
-        ground = [self.cells[cell] for cell, own in splits.items() if own in before]
-        whole = [self._shown[name] for name, own in self.named.items() if own != split]
-        return union_all([*ground, *whole]).buffer(gap_m, join_style="mitre")
-
-
-def _row(
-    scene_id: str, block: int, geometry: BaseGeometry, *, split: str = "", reason: str = ""
-) -> dict[str, object]:
-    return {
-        "scene_id": scene_id,
-        "block": block,
-        "split": split,
-        "reason": reason,
-        "geometry": geometry,
-    }
+            continue
+        left, low, right, high = np.asarray(shown.bounds) / block_m
+        columns, rows = np.meshgrid(
+            np.arange(np.floor(left), np.ceil(right)), np.arange(np.floor(low), np.ceil(high))
+        )
+        x, y = columns.ravel() * block_m, rows.ravel() * block_m
+        squares = shapely.box(x, y, x + block_m, y + block_m)
+        shapely.prepare(shown)
+        met = np.flatnonzero(shapely.intersects(shown, squares))
+        pieces = gpd.GeoSeries(shapely.intersection(shown, squares[met]), crs=crs)
+        pieces = to_crs(pieces[shapely.area(pieces) > 0], str(outline.crs))
+        for place, piece in zip(met[pieces.index].tolist(), pieces, strict=True):
+            cell = (int(columns.flat[place]), int(rows.flat[place]))
+            cells.setdefault(cell, {})[name] = only_polygons(piece)
+    return {cell: cells[cell] for cell in sorted(cells, key=lambda cell: cell[::-1])}
 
 
-def _polygons(geometry: BaseGeometry) -> BaseGeometry:
+def only_polygons(geometry: BaseGeometry) -> BaseGeometry:
     """The part of `geometry` that has an area: cuts leave points and lines behind."""
-    parts = getattr(geometry, "geoms", [geometry])
-    return union_all([part for part in parts if part.area > 0]) if len(parts) else Polygon()
+    if geometry.geom_type == "Polygon":
+        return geometry
+    parts = [part for part in getattr(geometry, "geoms", [geometry]) if part.area > 0]
+    return union_all(parts) if parts else Polygon()
 
 
-def _reproject(outline: gpd.GeoSeries, crs: str) -> BaseGeometry:
-    return _in_crs(outline, crs).iloc[0]
+def to_crs(series: gpd.GeoSeries, crs: str) -> gpd.GeoSeries:
+    """`series` in another CRS, long edges bent as the ground is."""
+    if series.crs == crs or not len(series):
+        return series.set_crs(crs, allow_override=True)
+    step = STEP_M if series.crs.is_projected else STEP_M / 111_000
+    return series.segmentize(step).to_crs(crs)
 
 
-def _in_crs(series: gpd.GeoSeries, crs: str) -> gpd.GeoSeries:
-    return series if series.crs == crs else series.segmentize(STEP_M).to_crs(crs)
+def move(geometry: BaseGeometry, *, source: object, target: object) -> BaseGeometry:
+    """One geometry in another CRS."""
+    return to_crs(gpd.GeoSeries([geometry], crs=source), str(target)).iloc[0]
+
+
+def overlap_share(one: BaseGeometry, two: BaseGeometry) -> float:
+    """Area in common, as a share of the smaller."""
+    smaller = min(one.area, two.area)
+    return float(one.intersection(two).area / smaller) if smaller else 0.0
+
+
+def all_cells(
+    groups: Sequence[Mapping[str, gpd.GeoSeries]], *, block_m: float
+) -> list[dict[str, BaseGeometry]]:
+    """The pieces of every cell of every group of neighbours."""
+    return [pieces for own in groups for pieces in cut_into_cells(own, block_m=block_m).values()]

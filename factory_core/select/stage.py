@@ -2,131 +2,210 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import geopandas as gpd
-import pandas as pd
-from affine import Affine
-from odc.geo.geobox import GeoBox
+import numpy as np
 from omegaconf import DictConfig
 
-from factory_core.kernel import geo, io
+from factory_core.kernel import io
 from factory_core.kernel.config import build, section, taxonomy
-from factory_core.kernel.errors import SelectionError
-from factory_core.kernel.taxonomy import Taxonomy
-from factory_core.select.leakage import SPLITS, find_overlaps, refuse_overlaps
+from factory_core.kernel.errors import ConfigError
+from factory_core.select import held_ground, leakage, report
+from factory_core.select.areas import lay_out, settle_twins
+from factory_core.select.balance import share_out
+from factory_core.select.catalogue import Catalogue, read_catalogue
+from factory_core.select.counts import count
+from factory_core.select.geofence import cut_outlines, read_geofence
+from factory_core.select.goals import Wishes, check_quotas, state_problem
 from factory_core.select.query import choose_scenes
+from factory_core.select.quotas import Quota
+from factory_core.select.twins import find_twins
+from factory_core.select.units import SPLITS, Pool, Split
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Which scenes are taken.
+    """Which scenes and which ground are taken.
 
     Attributes:
         where: One SQL condition over the table of scenes.
+        geofence: File of polygons in the folder of the query; None: everywhere.
+        level: Level of the taxonomy at which classes are balanced.
+        quotas: How much of what, by a name of your own.
+        budget_windows: Windows of ground at most; None: all there is.
+        window_m: Side of a window on the ground.
+        background_share: Share of the budget that may be ground without a label.
+        near_duplicate_bits: Bits of 64 in which scenes that look alike may differ.
+        seed: Chooses among units that serve equally well.
     """
 
     where: str
+    geofence: str | None
+    level: int
+    quotas: dict[str, Quota]
+    budget_windows: int | None
+    window_m: float | None
+    background_share: float
+    near_duplicate_bits: int
+    seed: int
 
-
-def run(config: DictConfig, *, catalogue: Path, out: Path) -> None:
-    """Choose scenes, split them, and write the blocks, their balance and their leakage to `out`."""
-    settings = section(config, "select", Settings)
-    split = build(config.select.split, where="select.split")
-    classes = taxonomy(config)
-    scenes = io.read_table(catalogue / "scenes.parquet").set_index("id", drop=False)
-    chosen = choose_scenes(scenes, where=settings.where)
-    outlines = {str(row["id"]): _outline(row) for _, row in scenes.iterrows()}
-    labels = dict(io.read_by_scene(catalogue / "labels.parquet"))
-    blocks = split(
-        {scene_id: outlines[scene_id] for scene_id in chosen},
-        {scene_id: labels[scene_id] for scene_id in chosen if scene_id in labels},
-    )
-    overlaps = find_overlaps(blocks.values())
-    refuse_overlaps(overlaps)
-    balance = measure_balance(blocks, labels, taxonomy=classes)
-    refuse_empty(balance)
-    left_out = [
-        _left_out(scene_id, outline, block=-1, reason=f"not selected: {settings.where}")
-        for scene_id, outline in outlines.items()
-        if scene_id not in blocks
-    ]
-    leakage = {"max_overlap_m2": max((o.area_m2 for o in overlaps), default=0.0)}
-    key = {
-        "select": config.select,
-        "code": config.fingerprint.select,
-        "inputs": io.identity([catalogue]),
-    }
-    with io.staged(out, key=key) as work:
-        io.write_by_scene([*blocks.values(), *left_out], work / "selection.parquet")
-        io.write_json({"balance": balance, "leakage": leakage}, work / "selection.json")
-
-
-def _outline(row: pd.Series) -> gpd.GeoSeries:
-    """Outline of a scene in its CRS in metres."""
-    code = row["proj:code"] if isinstance(row.get("proj:code"), str) else row["proj:wkt2"]
-    grid = GeoBox(tuple(row["proj:shape"]), Affine(*row["proj:transform"]), code)
-    outline = gpd.GeoSeries([geo.footprint(grid)], crs=code)
-    metric = geo.metric_crs(grid)
-    return outline if metric == str(grid.crs) else outline.segmentize(_step(grid)).to_crs(metric)
-
-
-def _step(grid: GeoBox) -> float:
-    """A sixty-fourth of the longer side, in units of the CRS: bends edges as the ground does."""
-    left, low, right, high = grid.extent.boundingbox
-    return float(max(right - left, high - low) / 64)
-
-
-def measure_balance(
-    blocks: Mapping[str, gpd.GeoDataFrame],
-    labels: Mapping[str, gpd.GeoDataFrame],
-    *,
-    taxonomy: Taxonomy,
-) -> dict[str, Any]:
-    """Labels by class and split, and square metres by split; what was left out is `left_out`.
-
-    A label counts where a point inside it lies, and for every class above its own too; on
-    ground that several scenes show, it counts once a scene.
-    """
-    area_m2 = dict.fromkeys((*SPLITS, "left_out"), 0.0)
-    counts = {split: dict.fromkeys(taxonomy.all_names(), 0) for split in area_m2}
-    for scene_id, rows in blocks.items():
-        rows = rows.assign(split=rows["split"].replace("", "left_out"))
-        for split, area in rows.area.groupby(rows["split"]).sum().items():
-            area_m2[split] += float(area)
-        if scene_id in labels:
-            points = labels[scene_id].set_geometry(labels[scene_id].representative_point())
-            met = gpd.sjoin(points, rows[["split", "geometry"]], predicate="intersects")
-            met = met[~met.index.duplicated()]  # a point on the edge of two blocks
-            for label, split in zip(met["label"], met["split"], strict=True):
-                for name in taxonomy.path(label):
-                    counts[split][name] += 1
-    return {"labels": counts, "area_m2": area_m2}
-
-
-def refuse_empty(balance: Mapping[str, Any]) -> None:
-    """Stop where a split has no ground or no label.
-
-    Raises:
-        SelectionError: One is empty; names it and what there is.
-    """
-    for split in SPLITS:
-        total = max(balance["labels"][split].values())
-        if total == 0:
-            what = "no label" if balance["area_m2"][split] > 0 else "no ground at all"
-            have = {name: max(balance["labels"][name].values()) for name in balance["labels"]}
-            raise SelectionError(
-                f"The split {split!r} has {what}. Labels: {have}. Change the shares or the "
-                "named scenes of `select.split`, make its blocks or its gap smaller (`block_m`, "
-                "`gap_m`), or loosen `select.where`."
+    def __post_init__(self) -> None:
+        if self.budget_windows is not None and self.budget_windows < 1:
+            raise ValueError(
+                f"`budget_windows` must be at least 1. Received: {self.budget_windows}."
+            )
+        if self.window_m is not None and self.window_m <= 0:
+            raise ValueError(f"`window_m` must be positive. Received: {self.window_m}.")
+        if self.budget_windows is not None and self.window_m is None:
+            raise ValueError(
+                "`budget_windows` counts squares of `window_m` metres on the ground: state it, "
+                "`dataset.window_px` times the resolution after `process`."
+            )
+        if not 0 <= self.background_share <= 1:
+            raise ValueError(
+                f"`background_share` must lie in [0, 1]. Received: {self.background_share}."
+            )
+        if not -1 <= self.near_duplicate_bits <= 16:
+            raise ValueError(
+                "`near_duplicate_bits` must lie in [0, 16], or be -1 to look for none. "
+                f"Received: {self.near_duplicate_bits}."
             )
 
 
+def run(
+    config: DictConfig,
+    *,
+    catalogue: Path,
+    out: Path,
+    query: Path | None = None,
+    test_ground: Path | None = None,
+) -> None:
+    """Choose scenes and ground, split them, and write the blocks and how close they came.
+
+    Args:
+        config: The sections `select`, `taxonomy` and `fingerprint`.
+        catalogue: What the stage catalogue wrote.
+        out: Folder for `selection.parquet` and `selection.json`.
+        query: Folder of the files that the query names: a geofence, a given split.
+        test_ground: The memory of what was test, read and written; None keeps none.
+    """
+    settings = section(config, "select", Settings)
+    split: Split = build(config.select.split, where="select.split")
+    classes = taxonomy(config)
+    table = catalogue / "scenes.parquet"
+    chosen = choose_scenes(table, where=settings.where)
+    known = read_catalogue(catalogue)
+    check_quotas(
+        settings.quotas,
+        taxonomy=classes,
+        contexts=list(known.contexts_of_scene.columns),
+        window_m=settings.window_m,
+    )
+    pool, outside = _pool(known, chosen, settings, query)
+    held = held_ground.read_test_ground(test_ground) if test_ground else []
+    inputs = [str(config.select), str(config.taxonomy), str(config.fingerprint.select)]
+    inputs += held_ground.digest_files([catalogue, *([query] if query else [])])
+    earlier = held_ground.before_this(held, inputs)
+    crs = {name: str(outline.crs) for name, outline in known.outlines.items()}
+    units = held_ground.hold(
+        settle_twins(split(pool), pool.twins),
+        earlier,
+        crs=crs,
+        hashes=known.hashes,
+        footprints=known.footprints,
+        max_bits=settings.near_duplicate_bits,
+    )
+    counts = count(
+        units,
+        known.labels,
+        known.contexts,
+        of_scene=known.contexts_of_scene,
+        window_m=settings.window_m,
+    )
+    wishes = Wishes(
+        settings.quotas,
+        settings.budget_windows,
+        settings.window_m,
+        settings.background_share,
+        split.shares,
+        settings.level,
+        settings.seed,
+    )
+    problem = state_problem(units, counts, wishes, taxonomy=classes)
+    choice = share_out(problem)
+    blocks = lay_out(
+        units, _splits(choice), crs=crs, gap_m=split.gap_m, why_left="beyond the budget or a quota"
+    )
+    leak = out.parent / f"{out.name}.leak.html"
+    leakage.refuse_leaks(blocks, pool.twins, map_file=leak)
+    balance = report.measure_balance(blocks, known.labels, taxonomy=classes)
+    report.refuse_empty(balance)
+    goals = report.closeness(problem, choice, wishes)
+    left_out = _left_out(known, chosen, outside, settings)
+    key = {"inputs": inputs, "earlier": held_ground.version_of(inputs, earlier)}
+    with io.staged(out, key=key) as work:
+        io.write_by_scene([*blocks.values(), *left_out], work / "selection.parquet")
+        found = {
+            "balance": balance,
+            "goals": goals,
+            "leakage": {"max_overlap_m2": 0.0, "near_duplicates": [list(p) for p in pool.twins]},
+            "held_as_test": sorted({n for u in units if u.held for n in u.pieces}),
+        }
+        io.write_json(found, work / "selection.json")
+    if test_ground:
+        version = held_ground.version_of(inputs, earlier)
+        now = held_ground.remember(earlier, blocks, known.hashes, version=version)
+        held_ground.write_test_ground(now, test_ground)
+    report.print_report(balance, goals)
+
+
+def _pool(
+    known: Catalogue, chosen: Sequence[str], settings: Settings, query: Path | None
+) -> tuple[Pool, dict[str, gpd.GeoSeries]]:
+    """The chosen scenes inside the geofence, and their ground outside it."""
+    outlines: Mapping[str, gpd.GeoSeries] = {name: known.outlines[name] for name in chosen}
+    outside: dict[str, gpd.GeoSeries] = {}
+    if settings.geofence is not None:
+        if query is None:
+            raise ConfigError(
+                "`select.geofence` names a file, and the stage was given no folder to find it in. "
+                "In dvc.yaml, give `factory select` the option `--query conf/query`, and list that "
+                "folder under its `deps`."
+            )
+        path = query / settings.geofence
+        outlines, outside = cut_outlines(outlines, read_geofence(path), path=path)
+    hashes = {name: known.hashes[name] for name in outlines}
+    twins = find_twins(hashes, known.footprints, max_bits=settings.near_duplicate_bits)
+    pool = Pool(outlines, known.times, twins, list(known.outlines), query or Path("conf/query"))
+    return pool, outside
+
+
+def _splits(choice: np.ndarray) -> list[str]:
+    return [SPLITS[int(row.argmax())] if row.any() else "" for row in choice]
+
+
 def _left_out(
-    scene_id: str, outline: gpd.GeoSeries, *, block: int, reason: str
-) -> gpd.GeoDataFrame:
-    row = {"scene_id": scene_id, "block": block, "split": "", "reason": reason}
-    return gpd.GeoDataFrame([row], geometry=outline.to_numpy(), crs=outline.crs)
+    known: Catalogue,
+    chosen: Sequence[str],
+    outside: Mapping[str, gpd.GeoSeries],
+    settings: Settings,
+) -> list[gpd.GeoDataFrame]:
+    """Ground that is not in any unit, with the reason."""
+    kept = set(chosen)
+    rows = [
+        (name, outline, f"not selected: {settings.where}")
+        for name, outline in known.outlines.items()
+        if name not in kept
+    ]
+    rows += [(n, o, f"outside the geofence {settings.geofence}") for n, o in outside.items()]
+    return [
+        gpd.GeoDataFrame(
+            [{"scene_id": name, "block": -1, "split": "", "reason": reason}],
+            geometry=outline.to_numpy(),
+            crs=outline.crs,
+        )
+        for name, outline, reason in rows
+    ]

@@ -176,3 +176,26 @@ def test_refuses_a_params_file_that_is_none(tmp_path, text, message):
         path.write_text(text)
     with pytest.raises(ConfigError, match=message):
         config.load(path)
+
+
+@dataclass(frozen=True)
+class Line:
+    width_m: float = 1.0
+
+
+@dataclass(frozen=True)
+class Drawing:
+    lines: dict[str, Line]
+
+
+def test_plain_mappings_become_the_dataclasses_of_a_field():
+    given = OmegaConf.create({"drawing": {"lines": {"thin": {"width_m": 2}, "own": {}}}})
+    assert config.section(given, "drawing", Drawing) == Drawing({"thin": Line(2.0), "own": Line()})
+
+
+def test_names_the_key_inside_a_dataclass_of_a_field():
+    given = OmegaConf.create({"drawing": {"lines": {"thin": {"widht_m": 2}}}})
+    with pytest.raises(
+        ConfigError, match=r"`drawing\.lines\.thin` has no field 'widht_m'.*Did you"
+    ):
+        config.section(given, "drawing", Drawing)

@@ -5,7 +5,7 @@ import pytest
 from shapely.geometry import box
 
 from factory_core.kernel.errors import LeakError
-from factory_core.select.leakage import find_overlaps, refuse_overlaps
+from factory_core.select.leakage import find_overlaps, refuse_leaks
 
 CRS = "EPSG:32633"
 
@@ -60,7 +60,38 @@ def test_sees_it_across_zones():
     assert (first, second) == (("a", "train"), ("b", "test"))
 
 
-def test_names_the_pair_and_the_area():
-    frames = [blocks("a", "train", 0, 0, 90, 90), blocks("b", "test", 80, 0, 200, 90)]
-    with pytest.raises(LeakError, match=r"a \(train\) and b \(test\): 900 m2"):
-        refuse_overlaps(find_overlaps(frames))
+def moved(scene_id, split, *bounds):
+    """Blocks of a scene at a place where metres are metres."""
+    return blocks(scene_id, split, *(v + (500_000, 5_400_000)[n % 2] for n, v in enumerate(bounds)))
+
+
+def test_names_the_pair_and_draws_the_map(tmp_path):
+    frames = {"a": moved("a", "train", 0, 0, 90, 90), "b": moved("b", "test", 80, 0, 200, 90)}
+    drawn = tmp_path / "selection.leak.html"
+    with pytest.raises(LeakError, match=r"a \(train\) and b \(test\): 900 m2.*leak\.html"):
+        refuse_leaks(frames, [], map_file=drawn)
+    page = drawn.read_text()
+    assert page.count("<path") == 3
+    assert "a (train)</td><td>b (test)</td><td>900 m²" in page
+    assert "http" not in page
+
+
+def test_names_scenes_that_look_alike(tmp_path):
+    frames = {"a": moved("a", "train", 0, 0, 90, 90), "b": moved("b", "test", 900, 0, 990, 90)}
+    with pytest.raises(LeakError, match=r"a \(train\) and b \(test\): they look alike"):
+        refuse_leaks(frames, [("a", "b")], map_file=tmp_path / "map.html")
+
+
+def test_an_old_map_goes_with_the_leak(tmp_path):
+    drawn = tmp_path / "map.html"
+    drawn.write_text("of yesterday")
+    refuse_leaks({"a": moved("a", "train", 0, 0, 90, 90)}, [], map_file=drawn)
+    assert not drawn.exists()
+
+
+@pytest.mark.parametrize("name", ["<script>alert(1)</script>", "a & b"])
+def test_names_cannot_break_the_page(tmp_path, name):
+    frames = {name: moved(name, "train", 0, 0, 90, 90), "b": moved("b", "val", 80, 0, 200, 90)}
+    with pytest.raises(LeakError):
+        refuse_leaks(frames, [], map_file=tmp_path / "map.html")
+    assert name not in (tmp_path / "map.html").read_text()

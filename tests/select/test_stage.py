@@ -27,7 +27,7 @@ def test_writes_areas_that_others_read(config, write_catalogue, tmp_path):
     labels = found["balance"]["labels"]
     assert sum(labels[split]["car"] for split in labels) == 120
     assert labels["test"]["car"] > 10
-    assert found["leakage"] == {"max_overlap_m2": 0.0}
+    assert found["leakage"] == {"max_overlap_m2": 0.0, "near_duplicates": []}
     left_out = dict(io.read_by_scene(table))["c"]
     assert list(left_out["reason"]) == ["not selected: id <> 'c'"]
 
@@ -79,7 +79,9 @@ def test_gives_the_same_bytes_again(config, write_catalogue, tmp_path):
         ),
         pytest.param(["split.test_scenes=[x*]"], SelectionError, "matches none", id="no such name"),
         pytest.param(["wehre=true"], ConfigError, "Did you mean 'where'", id="misspelt key"),
-        pytest.param(["split.seeds=1"], ConfigError, "Did you mean 'seed'", id="misspelt field"),
+        pytest.param(
+            ["split.blok_m=1"], ConfigError, "Did you mean 'block_m'", id="misspelt field"
+        ),
     ],
 )
 def test_refuses_and_leaves_the_old_selection(

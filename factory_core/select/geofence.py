@@ -1,0 +1,71 @@
+"""The polygons inside which ground is selected."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import geopandas as gpd
+from shapely import is_valid_reason, union_all
+
+from factory_core.kernel import io
+from factory_core.kernel.errors import SelectionError, nearest
+from factory_core.select.ground import only_polygons, to_crs
+
+
+def read_geofence(path: Path) -> gpd.GeoSeries:
+    """Polygons of a file, in its own CRS, which need not be that of the scenes.
+
+    Raises:
+        SelectionError: It does not exist, holds no polygon, something else, or one that
+            crosses itself.
+        LabelError: It cannot be read, or has no CRS.
+    """
+    if not path.is_file():
+        there = sorted(p.name for p in path.parent.glob("*") if p.is_file())
+        raise SelectionError(
+            f"{path}, which `select.geofence` names, does not exist."
+            f"{nearest(path.name, there)} Put it there, so that DVC sees it change."
+        )
+    fence = io.read_vectors(path).geometry
+    wrong = fence.isna() | fence.is_empty | ~fence.geom_type.isin(["Polygon", "MultiPolygon"])
+    if fence.empty or wrong.any():
+        raise SelectionError(
+            f"The geofence {path} has {len(fence)} features, of which {int(wrong.sum())} are empty "
+            "or no polygons. Expected polygons only, at least one: draw where to select."
+        )
+    if not fence.is_valid.all():
+        row = int((~fence.is_valid).to_numpy().argmax())
+        raise SelectionError(
+            f"The geofence {path}, feature {row + 1}, crosses itself "
+            f"({is_valid_reason(fence.iloc[row])}): what is inside is in doubt. Mend it (Fix "
+            "geometries in QGIS, or `ogr2ogr -makevalid`)."
+        )
+    return fence
+
+
+def cut_outlines(
+    outlines: Mapping[str, gpd.GeoSeries], fence: gpd.GeoSeries, *, path: Path
+) -> tuple[dict[str, gpd.GeoSeries], dict[str, gpd.GeoSeries]]:
+    """The ground of each scene inside the geofence, and what is left of it outside.
+
+    Raises:
+        SelectionError: No scene has ground inside.
+    """
+    inside, outside = {}, {}
+    whole = gpd.GeoSeries([union_all(fence.to_numpy())], crs=fence.crs)
+    for name, outline in outlines.items():
+        polygon = to_crs(whole, str(outline.crs)).iloc[0]
+        kept = only_polygons(outline.iloc[0].intersection(polygon))
+        left = only_polygons(outline.iloc[0].difference(polygon))
+        if kept.area:
+            inside[name] = gpd.GeoSeries([kept], crs=outline.crs)
+        if left.area:
+            outside[name] = gpd.GeoSeries([left], crs=outline.crs)
+    if not inside:
+        raise SelectionError(
+            f"No selected scene has ground inside the geofence {path}. Its extent is "
+            f"{', '.join(f'{v:.4f}' for v in fence.to_crs('EPSG:4326').total_bounds)} degrees: "
+            "check its CRS and place."
+        )
+    return inside, outside
