@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from factory_core.kernel.errors import LabelError
 from factory_core.sources import texts
 from factory_core.sources.annotations import Annotations, Ledger
 from factory_core.sources.drawing import Drawings, drawn_on
@@ -34,6 +35,8 @@ class Images:
             with ledger.record(source, f"line {number}"):
                 if line.strip():
                     drawings.start(line.strip())
+        if not drawings.annotations().images and not ledger.problems:
+            raise LabelError(f"{source} names no image. Expected one file name a line.")
         return drawings.annotations()
 
     def write(self, annotations: Annotations, out: Path, *, ledger: Ledger) -> None:

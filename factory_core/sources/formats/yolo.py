@@ -17,7 +17,7 @@ from factory_core.sources import texts
 from factory_core.sources.annotations import Annotations, Ledger
 from factory_core.sources.drawing import Drawings, drawn_on, label_files
 from factory_core.sources.images import ImageFolder
-from factory_core.sources.shapes import Loss, plain, ring, upright
+from factory_core.sources.shapes import Loss, ring, upright
 
 DATA = "data.yaml"
 LISTS = ("classes.txt", "classes.names", "obj.names", "predefined_classes.txt")
@@ -31,7 +31,7 @@ class Yolo:
     """YOLO: boxes `class x y width height`, in shares of the sides of the image.
 
     Reads lines of outlines (`class x1 y1 x2 y2 ...`, also rotated boxes by their corners)
-    and a trailing confidence of boxes too. Every image of the folder is taken; one without a text
+    too. Every image of the folder is taken; one without a text
     file is background. Classes are those of `data.yaml`, `classes.txt`, `classes.names` or
     `obj.names`. Written are `labels/` and `data.yaml`.
 
@@ -39,10 +39,13 @@ class Yolo:
 
     Args:
         classes: Names of the classes, where no file tells them.
+        confidence: Lines of boxes end in one, as those of predictions do.
     """
 
     classes: tuple[str, ...] = ()
+    confidence: bool = False
 
+    expected: ClassVar[str] = "`x y width height`, or x and y of at least three corners"
     cannot_carry: ClassVar[Mapping[str, Loss]] = {
         "four corners": Loss.BOX,
         "polygons": Loss.BOX,
@@ -50,6 +53,7 @@ class Yolo:
         "several parts": Loss.BOX,
         "lines": Loss.LEFT_OUT,
         "points": Loss.LEFT_OUT,
+        "scores": Loss.LEFT_OUT,
         "attributes": Loss.LEFT_OUT,
         "labels without an image": Loss.LEFT_OUT,
     }
@@ -70,10 +74,41 @@ class Yolo:
                 for number, line in enumerate(texts.read_text(path).splitlines(), start=1):
                     with ledger.record(path, f"line {number}"):
                         if line.strip():
-                            label, shape, further = _parse(line.split(), classes, (width, height))
-                            drawing.add(label, shape, further)
+                            drawing.add(*self._parse(line.split(), classes, (width, height)))
         drawings.add_background()
         return drawings.annotations()
+
+    def _parse(
+        self, fields: Sequence[str], classes: Sequence[str], size_wh: tuple[int, int]
+    ) -> tuple[str, BaseGeometry, dict[str, Any]]:
+        """Class, shape in pixels and score of one line."""
+        number = fields[0]
+        if not number.isdecimal() or int(number) >= len(classes):
+            raise LabelError(
+                f"the class must be a number from 0 to {len(classes) - 1}. Received: {number!r}."
+            )
+        values = np.array([texts.number(value, name="a coordinate") for value in fields[1:]])
+        scored = self.confidence and len(values) == 5
+        if not self._is_whole(len(values) - scored):
+            raise LabelError(
+                f"expected {self.expected} behind the class. Received: {len(values)} numbers. If "
+                "boxes end in a confidence: `--set confidence=true`."
+            )
+        if (np.abs(values) > MAX_SHARE).any():
+            raise LabelError(
+                "coordinates are shares of the sides of the image, from 0 to 1. Received: "
+                f"{values[np.abs(values) > MAX_SHARE][0]:g}; are these pixels?"
+            )
+        label = classes[int(number)]
+        if len(values) > 5:
+            return label, ring(np.ravel(values.reshape(-1, 2) * size_wh).tolist()), {}
+        (x, y), (width, height) = values[:2] * size_wh, values[2:4] * size_wh
+        shape = upright(x - width / 2, y - height / 2, x + width / 2, y + height / 2)
+        return label, shape, {"score": float(values[4])} if scored else {}
+
+    def _is_whole(self, count: int) -> bool:
+        """Whether a line has as many numbers as one of this kind."""
+        return count == 4 or (count >= 6 and count % 2 == 0)
 
     def write(self, annotations: Annotations, out: Path, *, ledger: Ledger) -> None:
         """Write `labels/<scene_id>.txt` for each image, and `data.yaml`."""
@@ -93,9 +128,7 @@ class Yolo:
             for row in labels.to_dict("records"):
                 shares = self._shares(row["geometry"]) / (width, height)
                 values = [f"{value:.{DIGITS}f}" for value in np.ravel(shares)]
-                score = plain(row.get("score"))
-                confidence = [] if score is None else [f"{score:g}"]
-                lines.append(" ".join([str(names[row["label"]]), *values, *confidence]) + "\n")
+                lines.append(" ".join([str(names[row["label"]]), *values]) + "\n")
             (out / "labels" / f"{image.scene_id}.txt").write_text("".join(lines), encoding="utf-8")
         content = {
             "path": ".",
@@ -117,12 +150,14 @@ class Yolo:
 class YoloSegmentation(Yolo):
     """YOLO for segmentation: outlines `class x1 y1 x2 y2 ...`, in shares of the sides.
 
-    Reads what `yolo` reads.
+    Reads as `yolo` does, but outlines alone, so that a line that is cut off is seen.
 
     Args:
         classes: Names of the classes, where no file tells them.
+        confidence: Lines of boxes end in one, as those of predictions do.
     """
 
+    expected: ClassVar[str] = "x and y of at least three corners"
     cannot_carry: ClassVar[Mapping[str, Loss]] = {
         "holes": Loss.FILLED,
         "several parts": Loss.SPLIT,
@@ -133,6 +168,9 @@ class YoloSegmentation(Yolo):
         "labels without an image": Loss.LEFT_OUT,
     }
 
+    def _is_whole(self, count: int) -> bool:
+        return count >= 6 and count % 2 == 0
+
     def _shares(self, shape: BaseGeometry) -> np.ndarray:
         return np.array(shapely.get_parts(shape)[0].exterior.coords[:-1])
 
@@ -141,12 +179,14 @@ class YoloSegmentation(Yolo):
 class YoloObb(YoloSegmentation):
     """YOLO for oriented boxes: `class x1 y1 x2 y2 x3 y3 x4 y4`, in shares of the sides.
 
-    Reads what `yolo` reads.
+    Reads as `yolo` does, but four corners alone, so that a line that is cut off is seen.
 
     Args:
         classes: Names of the classes, where no file tells them.
+        confidence: Lines of boxes end in one, as those of predictions do.
     """
 
+    expected: ClassVar[str] = "x and y of four corners"
     cannot_carry: ClassVar[Mapping[str, Loss]] = {
         "polygons": Loss.CORNERS,
         "holes": Loss.CORNERS,
@@ -157,6 +197,9 @@ class YoloObb(YoloSegmentation):
         "attributes": Loss.LEFT_OUT,
         "labels without an image": Loss.LEFT_OUT,
     }
+
+    def _is_whole(self, count: int) -> bool:
+        return count == 8
 
     def _shares(self, shape: BaseGeometry) -> np.ndarray:
         corners = super()._shares(shape)
@@ -218,31 +261,3 @@ def _from_yaml(text: str) -> Sequence[Any]:
             f"`names` must be numbered from 0. Received: {', '.join(map(str, names))}."
         )
     return [names[number] for number in range(len(names))]
-
-
-def _parse(
-    fields: Sequence[str], classes: Sequence[str], size_wh: tuple[int, int]
-) -> tuple[str, BaseGeometry, dict[str, Any]]:
-    """Class, shape in pixels and score of one line."""
-    number = fields[0]
-    if not number.isdecimal() or int(number) >= len(classes):
-        raise LabelError(
-            f"the class must be a number from 0 to {len(classes) - 1}. Received: {number!r}."
-        )
-    values = np.array([texts.number(value, name="a coordinate") for value in fields[1:]])
-    if len(values) < 4 or (len(values) > 5 and len(values) % 2):
-        raise LabelError(
-            "expected a class and `x y width height`, or a class and x and y of three corners or "
-            f"more. Received: {len(values)} numbers behind the class."
-        )
-    if (np.abs(values) > MAX_SHARE).any():
-        raise LabelError(
-            "coordinates are shares of the sides of the image, from 0 to 1. Received: "
-            f"{values[np.abs(values) > MAX_SHARE][0]:g}; are these pixels?"
-        )
-    label = classes[int(number)]
-    if len(values) > 5:
-        return label, ring(np.ravel(values.reshape(-1, 2) * size_wh).tolist()), {}
-    (x, y), (width, height) = values[:2] * size_wh, values[2:4] * size_wh
-    shape = upright(x - width / 2, y - height / 2, x + width / 2, y + height / 2)
-    return label, shape, {"score": float(values[4])} if len(values) == 5 else {}
