@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from factory_core.evaluate.average_precision import average_precision
 from factory_core.evaluate.counts import Counts, count
 from factory_core.evaluate.matching import Comparison, Match
 from factory_core.evaluate.pixels import intersection_over_union
+from factory_core.kernel.units import unit_of
 
 DIGITS = 6
 SLICES = {1: ("low", "high"), 2: ("low", "middle", "high")}
@@ -24,7 +26,7 @@ def measure(
     match: Match,
     iou: float,
     contexts: pd.DataFrame,
-    context_edges: Sequence[float],
+    context_edges: Mapping[str, Sequence[float]],
     min_labels: int,
     pixels: np.ndarray | None = None,
 ) -> dict[str, Any]:
@@ -39,8 +41,8 @@ def measure(
         classes: Names at the level of training.
         match: What was compared, repeated in the result.
         iou: Overlap at which it was matched, repeated in the result.
-        contexts: One column a context, in [0, 1], indexed by `scene_id`.
-        context_edges: Where low ends and high begins: one or two values.
+        contexts: One column a context, indexed by `scene_id`.
+        context_edges: For each context where low ends and high begins, of `edges_of`.
         min_labels: A slice with fewer labels gets counts and a note, but no ratio.
         pixels: `(class, 2)` of `count_pixels` summed over scenes, for score maps.
     """
@@ -79,17 +81,45 @@ def measure(
         "by_context": {
             context: {
                 name: _slice(chosen, min_labels=min_labels)
-                for name, chosen in _cut(comparisons, contexts[context], edges=context_edges)
+                for name, chosen in _cut(comparisons, contexts[context], edges=edges)
                 if chosen
             }
-            for context in contexts.columns
+            for context, edges in context_edges.items()
+            if edges
         },
     }
 
 
-def slice_ranges(edges: Sequence[float]) -> dict[str, str]:
+def edges_of(contexts: pd.DataFrame, *, shares: Sequence[float]) -> dict[str, tuple[float, ...]]:
+    """Where low ends and high begins in each context.
+
+    Shares are cut at `shares`. A context in a unit (`relief_m`, `off_nadir_deg`) is cut into
+    as many parts of equally many scenes; where all scenes are alike, not at all.
+
+    Args:
+        contexts: One column a context, of all scenes of the catalogue.
+        shares: One or two rising values in [0, 1].
+    """
+    levels = np.arange(1, len(shares) + 1) / (len(shares) + 1)
+    found: dict[str, tuple[float, ...]] = {}
+    for name in map(str, contexts.columns):
+        known = contexts[name].dropna()
+        if unit_of(name):
+            cuts = known.quantile(levels).unique() if len(known) else ()
+            found[name] = tuple(float(cut) for cut in cuts if known.min() < cut)
+        else:
+            found[name] = tuple(shares)
+    return found
+
+
+def slice_ranges(edges: Sequence[float], *, unit: str = "") -> dict[str, str]:
     """Name of each slice of a context and the values it holds, for people."""
     names = SLICES[len(edges)]
+    if unit:
+        space = "" if unit == "\N{DEGREE SIGN}" else " "
+        cuts = [f"{edge:.3g}{space}{unit}" for edge in edges]
+        between = [f"{low} to {high}" for low, high in pairwise(cuts)]
+        return dict(zip(names, [f"below {cuts[0]}", *between, f"from {cuts[-1]}"], strict=True))
     limits = [0.0, *edges, 1.0]
     return {
         name: f"{low:g} to {high:g}"

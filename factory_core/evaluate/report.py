@@ -47,7 +47,7 @@ def render_report(
     detector: str,
     split: str,
     metrics: dict[str, Any],
-    ranges: dict[str, str],
+    ranges: dict[str, dict[str, str]],
     charts: dict[str, bytes | None],
     places: Sequence[Picture],
     scenes: Sequence[Picture],
@@ -58,7 +58,7 @@ def render_report(
         detector: Name of the detector.
         split: `val` or `test`.
         metrics: Of `metrics.measure`.
-        ranges: Name of a slice of a context -> the values in it.
+        ranges: For each context, name of a slice -> the values in it.
         charts: PNG of `precision_recall`, `confusion` and `training`; None where there is none.
         places: Pictures of the worst places.
         scenes: Pictures of whole scenes, the worst first.

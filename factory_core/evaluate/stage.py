@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 
 from factory_core.evaluate.figures import draw_confusion, draw_precision_recall, draw_training
 from factory_core.evaluate.matching import Comparison, Match, compare
-from factory_core.evaluate.metrics import SLICES, measure, slice_ranges
+from factory_core.evaluate.metrics import SLICES, edges_of, measure, slice_ranges
 from factory_core.evaluate.pictures import (
     Place,
     area_window,
@@ -35,6 +35,7 @@ from factory_core.kernel import config as configuration
 from factory_core.kernel import io
 from factory_core.kernel.compute import Compute, progress
 from factory_core.kernel.errors import OutputError
+from factory_core.kernel.units import unit_of
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Settings:
     Args:
         match: `box` compares axis-aligned envelopes, `polygon` outlines.
         iou: Least intersection over union of a detection that is right.
-        context_edges: Where low ends and high begins in each context: one or two values.
+        context_edges: Where low ends and high begins in each share: one or two values.
         min_labels: A slice with fewer labels gives counts and no ratios.
         pictures: Scenes to draw, those with the most errors first.
         picture_px: Longest side of their imagery.
@@ -129,13 +130,15 @@ def run(
         if any(predictions.glob("*.tif")):
             counter = partial(count_pixels, classes=taxonomy.names)
             pixels = np.sum(compute.map(counter, found, label=f"evaluate {split}: pixels"), axis=0)
+        contexts = _contexts(config, catalogue / "scenes.parquet")
+        edges = edges_of(contexts, shares=settings.context_edges)
         metrics = measure(
             comparisons,
             classes=taxonomy.names,
             match=settings.match,
             iou=settings.iou,
-            contexts=_contexts(config, catalogue / "scenes.parquet"),
-            context_edges=settings.context_edges,
+            contexts=contexts,
+            context_edges=edges,
             min_labels=settings.min_labels,
             pixels=pixels,
         )
@@ -154,7 +157,9 @@ def run(
             detector=str(config.detector),
             split=split,
             metrics=metrics,
-            ranges=slice_ranges(settings.context_edges),
+            ranges={
+                name: slice_ranges(cuts, unit=unit_of(name)) for name, cuts in edges.items() if cuts
+            },
             charts=charts,
             **pictures,
         )

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from factory_core.evaluate.counts import Counts, count
 from factory_core.evaluate.matching import compare
-from factory_core.evaluate.metrics import measure, slice_ranges
+from factory_core.evaluate.metrics import edges_of, measure, slice_ranges
 from tests.evaluate.conftest import CLASSES, make_scene, square
 
 
@@ -54,7 +54,7 @@ def measured(scenes, *, contexts=None, edges=(0.33, 0.67), min_labels=1, pixels=
         match="box",
         iou=0.5,
         contexts=contexts,
-        context_edges=edges,
+        context_edges=edges_of(contexts, shares=edges),
         min_labels=min_labels,
         pixels=pixels,
     )
@@ -90,6 +90,35 @@ def test_contexts_cut_the_scenes_at_the_edges():
     assert [low["scenes"], middle["scenes"], high["scenes"]] == [2, 1, 1]
 
 
+@pytest.mark.parametrize(
+    ("name", "values", "cuts"),
+    [
+        pytest.param("snow", [5.0, 6.0, 7.0], (0.33, 0.67), id="a share"),
+        pytest.param("relief_m", [0.0, 30.0, 60.0, 90.0], (30.0, 60.0), id="metres"),
+        pytest.param("off_nadir_deg", [12.0, 12.0, 12.0], (), id="all alike"),
+        pytest.param("off_nadir_deg", [np.nan, np.nan], (), id="none known"),
+        pytest.param("off_nadir_deg", [5.0, 5.0, 5.0, 20.0], (), id="nearly all alike"),
+        pytest.param("off_nadir_deg", [5.0, 5.0, 20.0], (10.0,), id="two kinds"),
+    ],
+)
+def test_contexts_in_a_unit_are_cut_where_their_scenes_are(name, values, cuts):
+    found = edges_of(pd.DataFrame({name: values}), shares=(0.33, 0.67))
+    assert found[name] == pytest.approx(cuts)
+
+
+def test_contexts_in_a_unit_give_slices_that_hold_all_scenes():
+    scenes = [make_scene([("house", square(0, 0))], [], scene_id=name) for name in "abc"]
+    contexts = pd.DataFrame({"relief_m": [0.0, 40.0, 80.0], "off_nadir_deg": [9.0] * 3})
+    contexts.index = list("abc")
+    found = measured(scenes, contexts=contexts)["by_context"]
+    assert {name: row["scenes"] for name, row in found["relief_m"].items()} == {
+        "low": 1,
+        "middle": 1,
+        "high": 1,
+    }
+    assert "off_nadir_deg" not in found
+
+
 def test_a_scene_without_a_value_is_in_no_slice():
     scenes = [make_scene([], [], scene_id=name) for name in "abc"]
     contexts = pd.DataFrame({"snow": [0.1, np.nan]}, index=["a", "b"])
@@ -113,6 +142,12 @@ def test_the_headline_comes_first():
 
 def test_ranges_are_said_for_people():
     assert slice_ranges((0.5,)) == {"low": "0 to 0.5", "high": "0.5 to 1"}
+    assert slice_ranges((30, 60), unit="m") == {
+        "low": "below 30 m",
+        "middle": "30 m to 60 m",
+        "high": "from 60 m",
+    }
+    assert slice_ranges((12.5,), unit="°") == {"low": "below 12.5°", "high": "from 12.5°"}
 
 
 @given(st.lists(st.sampled_from(CLASSES), max_size=8))
