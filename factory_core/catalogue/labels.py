@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-from shapely import area, intersection, is_valid_reason, length
+from pyproj import CRS
+from shapely import area, buffer, intersection, is_valid_reason, length
 from shapely.geometry.base import BaseGeometry
 
 from factory_core.kernel import io
-from factory_core.kernel.errors import LabelError, TaxonomyError
+from factory_core.kernel.errors import LabelError, TaxonomyError, nearest
 from factory_core.kernel.taxonomy import Taxonomy
 
 # A label of which a scene shows less than this share only touches its edge.
 MIN_SHARE = 1e-3
+METRES_A_DEGREE = 111_320
 ENDINGS = (".parquet", ".gpkg", ".geojson")
 
 
@@ -124,18 +125,20 @@ def place_labels(
     Raises:
         LabelError: A `scene_id` that does not exist, or labels outside (all, or their) scene.
     """
-    known = list(scenes["id"])
+    known = dict.fromkeys(scenes["id"])
     stated = labels["scene_id"].notna()
     for scene_id in labels.loc[stated, "scene_id"].unique():
         if scene_id not in known:
-            near = difflib.get_close_matches(str(scene_id), known, n=1, cutoff=0.0)
             raise LabelError(
-                f"{path}, {_rows(labels['scene_id'] == scene_id)}: there is no scene {scene_id!r}. "
-                f"Nearest: {near[0]!r}. A `scene_id` is the file name of a scene without ending; "
-                "without the column, labels are placed by location."
+                f"{path}, {_rows(labels['scene_id'] == scene_id)}: there is no scene {scene_id!r}."
+                f"{nearest(str(scene_id), known)} A `scene_id` is the file name of a scene without "
+                "ending; without the column, labels are placed by location."
             )
     outlines = scenes[["id", "geometry"]].set_geometry("geometry")
-    met = gpd.sjoin(labels.to_crs(outlines.crs), outlines, predicate="intersects")
+    # A point on the very edge may come to lie a hair outside on the way through other CRSs.
+    rim_deg = 0.5 * scenes["gsd"].to_numpy(float) / METRES_A_DEGREE
+    reach = outlines.set_geometry(buffer(outlines.geometry.to_numpy(), rim_deg), crs=outlines.crs)
+    met = gpd.sjoin(labels.to_crs(outlines.crs), reach, predicate="intersects")
     right = met["scene_id"].isna() | (met["scene_id"] == met["id"])
     met = met[right & _is_shown(met, outlines)]
     lost = ~labels.index.isin(met.index)
@@ -143,11 +146,15 @@ def place_labels(
         raise LabelError(
             f"{path}, {_rows(pd.Series(lost, index=labels.index))}: {lost.sum()} of {len(labels)} "
             "labels lie outside every scene, or outside the scene that they name. Check the CRS "
-            f"of the labels ({labels.crs}) and of the scenes, add the scenes, or delete the labels."
+            f"of the labels ({_name(labels.crs)}) and of the scenes, add the scenes, or delete the labels."
         )
     placed = labels.loc[met.index].assign(scene_id=met["id"].to_numpy())
     order = np.lexsort((placed.index.to_numpy(), placed["scene_id"].to_numpy(dtype=str)))
     return placed.iloc[order]
+
+
+def _name(crs: CRS) -> str:
+    return ":".join(crs.to_authority() or ("", crs.name)).lstrip(":")
 
 
 def _is_shown(met: gpd.GeoDataFrame, outlines: gpd.GeoDataFrame) -> np.ndarray:

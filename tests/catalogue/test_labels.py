@@ -97,7 +97,7 @@ def test_names_the_pattern_that_no_file_matches(tmp_path):
 def scenes():
     outlines = [box(0, 0, 100, 100), box(80, 0, 180, 100), box(500, 0, 600, 100)]
     ids = ["left", "right", "far"]
-    return gpd.GeoDataFrame({"id": ids}, geometry=outlines, crs=CRS).to_crs("EPSG:4326")
+    return gpd.GeoDataFrame({"id": ids, "gsd": 1.0}, geometry=outlines, crs=CRS).to_crs("EPSG:4326")
 
 
 def placed(labels, scenes, tmp_path):
@@ -115,6 +115,7 @@ def placed(labels, scenes, tmp_path):
         pytest.param(box(170, 10, 190, 20), ["right"], id="across the edge"),
         pytest.param(box(60, 10, 80.001, 20), ["left"], id="touching another"),
         pytest.param(Point(90, 50), ["left", "right"], id="point"),
+        pytest.param(Point(-0.001, 50), ["left"], id="point on the edge, rounded"),
         pytest.param(LineString([(10, 10), (150, 10)]), ["left", "right"], id="line"),
     ],
 )
@@ -137,7 +138,8 @@ def test_places_by_name_where_one_is_given(tmp_path, scenes):
         pytest.param(
             frame([SQUARE], scene_id=["far"]), "outside the scene that they name", id="its scene"
         ),
-        pytest.param(frame([SQUARE], scene_id=["rihgt"]), "Nearest: 'right'", id="unknown scene"),
+        pytest.param(frame([Point(-1, 50)]), "lie outside", id="a pixel away"),
+        pytest.param(frame([SQUARE], scene_id=["rihgt"]), "mean 'right'", id="unknown scene"),
         pytest.param(frame([SQUARE]).set_crs("EPSG:32601", allow_override=True), "CRS", id="CRS"),
     ],
 )
