@@ -146,7 +146,8 @@ def place_labels(
         raise LabelError(
             f"{path}, {_rows(pd.Series(lost, index=labels.index))}: {lost.sum()} of {len(labels)} "
             "labels lie outside every scene, or outside the scene that they name. Check the CRS "
-            f"of the labels ({_name(labels.crs)}) and of the scenes, add the scenes, or delete the labels."
+            f"of the labels ({_name(labels.crs)}) and of the scenes, add the scenes, or delete "
+            "the labels."
         )
     placed = labels.loc[met.index].assign(scene_id=met["id"].to_numpy())
     order = np.lexsort((placed.index.to_numpy(), placed["scene_id"].to_numpy(dtype=str)))
