@@ -194,10 +194,8 @@ def in_pixels(
         ledger: Where they are counted.
         attributes: Columns that it holds although it cannot hold `attributes`.
     """
-    drawn = gpd.GeoDataFrame(
-        labels.drop(columns=labels.geometry.name), geometry=to_pixels(labels, grid=image.grid)
-    )
-    return carried(drawn, cannot=cannot, lose=ledger.lose, attributes=attributes)
+    drawn = to_pixels(labels, grid=image.grid).to_list()
+    return carried(labels, cannot=cannot, lose=ledger.lose, attributes=attributes, drawn=drawn)
 
 
 def drawn_on(

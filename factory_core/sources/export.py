@@ -10,7 +10,7 @@ import geopandas as gpd
 import pandas as pd
 
 from factory_core.catalogue.labels import find_labels, place_labels
-from factory_core.kernel import io
+from factory_core.kernel import geo, io
 from factory_core.kernel.errors import LabelError, OutputError
 from factory_core.sources import deposit
 from factory_core.sources.annotations import Annotations, Ledger
@@ -77,12 +77,18 @@ def _placed(frame: gpd.GeoDataFrame, images: Mapping[str, Image], path: Path) ->
     if "scene_id" not in frame:
         frame = frame.assign(scene_id=None)
     outlines = gpd.GeoDataFrame(
-        {"id": list(images)},
+        {
+            "id": list(images),
+            "gsd": [geo.resolution_m(image.grid) for image in images.values()],
+        },
         geometry=[image.grid.geographic_extent.geom for image in images.values()],
         crs=LONGITUDE_LATITUDE,
     )
     frame.index = pd.RangeIndex(1, len(frame) + 1)
-    return place_labels(deposit.with_geometry(frame), outlines, path=path)
+    frame = deposit.with_geometry(frame)
+    # Only what places a label: a column of its own, `id` say, may have the name of one of a scene.
+    placed = place_labels(frame[["label", "scene_id", "geometry"]], outlines, path=path)
+    return frame.loc[placed.index].assign(scene_id=placed["scene_id"].to_numpy())
 
 
 def _by_scene(

@@ -69,18 +69,20 @@ def carried(
     cannot: Mapping[str, Loss],
     lose: Callable[[str, int], None],
     attributes: Sequence[str] = (),
+    drawn: Sequence[BaseGeometry] | None = None,
 ) -> gpd.GeoDataFrame:
     """What a format can hold of `labels`; the rest is reduced or left out, and counted.
 
     Args:
-        labels: In pixels, or on the ground where the format is.
+        labels: On the ground.
         cannot: The features that the format cannot hold, and what becomes of them.
         lose: Counts a feature that was lost, `Ledger.lose`.
         attributes: Columns that it holds although it cannot hold `attributes`.
+        drawn: The geometries of `labels` in pixels; None takes those on the ground.
     """
     rows: list[int] = []
     shapes: list[BaseGeometry] = []
-    for row, geometry in enumerate(labels.geometry):
+    for row, geometry in enumerate(labels.geometry if drawn is None else drawn):
         kept = _reduce(geometry, cannot, lose)
         rows += [row] * len(kept)
         shapes += kept
@@ -93,9 +95,9 @@ def carried(
     if "scores" in cannot and "score" in labels:
         lose("scores", int(labels["score"].notna().sum()))
         dropped.append("score")
-    table = pd.DataFrame(labels.drop(columns=[labels.geometry.name, *dropped])).iloc[rows]
+    table = pd.DataFrame(labels).drop(columns=[labels.geometry.name, *dropped]).iloc[rows]
     return gpd.GeoDataFrame(
-        table.reset_index(drop=True), geometry=gpd.GeoSeries(shapes), crs=labels.crs
+        table.reset_index(drop=True), geometry=shapes, crs=labels.crs if drawn is None else None
     )
 
 

@@ -8,6 +8,7 @@ import json
 import re
 import shutil
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -139,7 +140,12 @@ def images(tmp_path_factory):
 
 @pytest.fixture(params=NAMES)
 def form(request):
-    return build(load_part("format", request.param))
+    return built(request.param)
+
+
+@cache
+def built(name):
+    return build(load_part("format", name))
 
 
 def good_rows(form):
