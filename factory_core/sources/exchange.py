@@ -8,18 +8,19 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
+import pandas as pd
 import yaml
 
 from factory_core.kernel import io
 from factory_core.kernel.config import build
 from factory_core.kernel.errors import ConfigError, LabelError, nearest
 from factory_core.kernel.parts import load_part
-from factory_core.sources import deposit, texts
+from factory_core.sources import corrections, deposit, texts
 from factory_core.sources.annotations import Annotations, Format, Ledger
 from factory_core.sources.images import ImageFolder
 
@@ -97,6 +98,8 @@ def import_labels(request: Request, *, raw: Path) -> dict[str, Any]:
                     for file in files
                 },
             }
+            if request.replace:
+                receipt["corrections"] = _corrections(raw, name, found)
             outdated = _outdated(raw, name, files) if request.replace else []
             io.write_json(receipt, work / deposit.RECEIPTS / f"{name}.json")
             deposit.move_in(work, raw, outdated=outdated)
@@ -231,6 +234,23 @@ def _told(ledger: Ledger) -> list[str]:
     return [f"{each.file}, {each.record}: {each.message}" for each in ledger.problems]
 
 
+def _corrections(raw: Path, name: str, found: Annotations) -> dict[str, list[str]]:
+    """What the labels that come change in those of an earlier import of this name."""
+    before: dict[str, list[gpd.GeoDataFrame]] = {}
+    for path in sorted((raw / deposit.LABELS).glob(f"{name}*.parquet")):
+        if path.stem in (name, *(f"{name}_{kind}" for kind in deposit.KINDS.values())):
+            for scene_id, frame in io.read_by_scene(path):
+                if scene_id in found.images:
+                    crs = str(found.images[scene_id].grid.crs)
+                    before.setdefault(scene_id, []).append(frame.to_crs(crs))
+    joined = {
+        scene_id: gpd.GeoDataFrame(pd.concat(frames, ignore_index=True))
+        for scene_id, frames in before.items()
+    }
+    changes = corrections.compare(joined, found.labels, images=found.images)
+    return {kind: list(ids) for kind, ids in asdict(changes).items()}
+
+
 def _outdated(raw: Path, name: str, files: Sequence[str]) -> list[Path]:
     """Labels of an earlier import of this name that has other kinds of geometry."""
     receipt = raw / deposit.RECEIPTS / f"{name}.json"
@@ -254,6 +274,10 @@ def told_import(receipt: Mapping[str, Any]) -> Iterator[str]:
         yield f"images beside them that the labels do not name: {receipt['images not taken']}"
     yield from table("labels", receipt["labels"])
     yield from table("lost", receipt["lost"])
+    yield from table(
+        "corrections",
+        {kind: len(ids) for kind, ids in receipt.get("corrections", {}).items() if ids},
+    )
     if receipt["repaired"]:
         yield f"repaired: {receipt['repaired']}"
     refused = receipt["refused"]

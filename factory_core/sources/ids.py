@@ -11,8 +11,9 @@ import shapely
 from factory_core.sources.shapes import plain
 
 ID_COLUMN = "id"
-# Far less than anyone can draw; a label that is written, read and written again keeps its id.
-DIGITS_PX = 2
+# Far less than anyone can draw. The offset keeps round numbers, which labels often have, off the
+# edge between two cells, where the last digit would decide.
+CELLS_A_PIXEL, OFFSET = 100, 0.4321
 
 
 def with_ids(drawn: gpd.GeoDataFrame, *, scene_id: str) -> gpd.GeoDataFrame:
@@ -23,13 +24,13 @@ def with_ids(drawn: gpd.GeoDataFrame, *, scene_id: str) -> gpd.GeoDataFrame:
         scene_id: The image.
     """
     own = drawn[ID_COLUMN] if ID_COLUMN in drawn else [None] * len(drawn)
-    shapes = shapely.normalize(shapely.set_precision(drawn.geometry.to_numpy(), 10**-DIGITS_PX))
     taken: dict[object, int] = {}
     ids = []
-    for stated, label, shape in zip(own, drawn["label"], shapes, strict=True):
+    for stated, label, shape in zip(own, drawn["label"], drawn.geometry, strict=True):
         name = plain(stated)
         if name is None or not str(name):
-            content = f"{scene_id} {label} {np.round(shapely.get_coordinates(shape), DIGITS_PX)}"
+            cells = np.floor(shapely.get_coordinates(shape) * CELLS_A_PIXEL + OFFSET)
+            content = f"{scene_id} {label} {sorted(cells.astype(int).tolist())}"
             name = hashlib.sha256(content.encode()).hexdigest()[:10]
         # Two labels may be alike to the last digit, or two parts of one.
         number = taken[name] = taken.get(name, 0) + 1

@@ -23,6 +23,7 @@ from factory_core.sources.annotations import Annotations, Ledger
 from factory_core.sources.drawing import Drawings, attributes_of, in_pixels
 from factory_core.sources.ids import ID_COLUMN, with_ids
 from factory_core.sources.images import ImageFolder
+from factory_core.sources.rectangles import as_rectangle
 from factory_core.sources.renders import render
 from factory_core.sources.shapes import Loss, plain, upright
 
@@ -57,12 +58,13 @@ class Cvat:
         path = source / FILE if source.is_dir() else source
         root = texts.read_xml(path, root="annotations")
         kinds = _attribute_kinds(root)
+        everywhere = {name: kind for each in kinds.values() for name, kind in each.items()}
         drawings = Drawings(images, ledger=ledger)
-        seen: set[str] = set()
         for position, element in enumerate(root.iter("image"), start=1):
             with ledger.record(path, f"<image> {element.get('id', position)}"):
                 drawing = drawings.start(_attribute(element, "name"))
                 _check_size(element, drawing.shape)
+                seen: set[str] = set()
                 for number, label in enumerate(element, start=1):
                     with ledger.record(
                         path, f"image {element.get('name')!r}, <{label.tag}> {number}"
@@ -72,10 +74,10 @@ class Cvat:
                             ledger.lose(f"<{label.tag}>")
                             continue
                         name = _attribute(label, "label")
-                        attributes = dict(_attributes(label, kinds.get(name, {})))
-                        _check_new(attributes, seen)
+                        attributes = dict(_attributes(label, kinds.get(name, everywhere)))
+                        _drop_copied_id(attributes, seen, ledger)
                         drawing.add(name, geometry, attributes)
-        if not seen and not len(root):
+        if root.find("image") is None:
             raise LabelError(f"{path} holds no <image>.")
         return drawings.annotations()
 
@@ -139,15 +141,14 @@ def _check_size(element: Element, shape_hw: tuple[int, int]) -> None:
         )
 
 
-def _check_new(attributes: Mapping[str, Any], seen: set[str]) -> None:
-    stated = attributes.get(ID_COLUMN)
-    if stated is None:
-        return
-    if str(stated) in seen:
-        raise LabelError(
-            f"the id {stated!r} stands twice: was the label copied? Empty the id of the copy."
-        )
-    seen.add(str(stated))
+def _drop_copied_id(attributes: dict[str, Any], seen: set[str], ledger: Ledger) -> None:
+    """CVAT copies the attributes with a label: only the first of an id is the one that went out."""
+    stated = str(attributes.get(ID_COLUMN, ""))
+    if stated in seen:
+        del attributes[ID_COLUMN]
+        ledger.lose("ids of labels that were copied in CVAT")
+    elif stated:
+        seen.add(stated)
 
 
 def _geometry(element: Element, shape_hw: tuple[int, int]) -> BaseGeometry | None:
@@ -261,12 +262,17 @@ def _kind(value: Any) -> str:
 def _write_label(image: Element, row: Mapping[str, Any]) -> None:
     geometry = row["geometry"]
     common = {"label": str(row["label"]), "source": "manual", "occluded": "0", "z_order": "0"}
-    turned = turned_box(geometry)
-    if turned is not None:
-        (x_min, y_min, x_max, y_max), angle = turned
-        corners = {"xtl": x_min, "ytl": y_min, "xbr": x_max, "ybr": y_max}
+    rectangle = as_rectangle(geometry)
+    if rectangle is not None:
+        (x, y), (width, height), angle = rectangle.centre_xy, rectangle.size_wh, rectangle.turn_deg
+        corners = {
+            "xtl": x - width / 2,
+            "ytl": y - height / 2,
+            "xbr": x + width / 2,
+            "ybr": y + height / 2,
+        }
         sides = {name: f"{value:.{DIGITS}f}" for name, value in corners.items()}
-        rotation = {"rotation": f"{angle:.6f}"} if angle else {}
+        rotation = {"rotation": f"{angle:.7f}"} if angle else {}
         element = SubElement(image, "box", common | sides | rotation)
     else:
         tag = {"Point": "points", "LineString": "polyline"}.get(geometry.geom_type, "polygon")
@@ -276,25 +282,3 @@ def _write_label(image: Element, row: Mapping[str, Any]) -> None:
     for name, value in _written(row):
         each = SubElement(element, "attribute", name=name)
         each.text = str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def turned_box(geometry: BaseGeometry) -> tuple[tuple[float, float, float, float], float] | None:
-    """The upright box that, turned around its centre, is `geometry`, and the degrees clockwise.
-
-    Returns:
-        Bounds and angle in [0, 90), or None where it is no rectangle.
-    """
-    if geometry.geom_type != "Polygon" or len(geometry.exterior.coords) != 5:
-        return None
-    corners = np.array(geometry.exterior.coords[:4])
-    sides = np.diff(np.vstack([corners, corners[:1]]), axis=0)
-    lengths = np.hypot(*sides.T)
-    is_rectangle = np.allclose(sides[0] + sides[2], 0, atol=1e-6) and (
-        abs(sides[0] @ sides[1]) <= 1e-6 * lengths[0] * lengths[1]
-    )
-    if not is_rectangle:
-        return None
-    angle = float(np.degrees(np.arctan2(*sides[0][::-1])) % 90)
-    angle = 0.0 if min(angle, 90 - angle) < 1e-7 else angle
-    box = affinity.rotate(geometry, -angle, origin="centroid")
-    return box.bounds, angle
