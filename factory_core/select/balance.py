@@ -15,10 +15,12 @@ from factory_core.kernel.errors import SelectionError
 CORE = 40
 # Where the search ends: its own count of steps, never the clock, so that it ends at the
 # same place on every machine; or when nothing better than this is left to gain.
-MAX_NODES = 200
+MAX_NODES = 50
 SMALLEST_GAIN = 1e-5
 # Of units that serve equally well, the seed chooses; it may cost this much of the balance.
 CHANCE = 1e-4
+# What passing the limit costs: more than all goals together.
+NEVER = 1e9
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,7 @@ def _move_on(problem: Problem, chosen: np.ndarray) -> np.ndarray:
         [(goal.lower, goal.upper, goal.scale, goal.weight) for goal in goals]
     ).T
     if problem.limit:
-        weight[-1] = np.inf
+        weight[-1] = NEVER
 
     def cost(sums: np.ndarray) -> np.ndarray:
         missed = np.maximum(np.maximum(lower - sums, sums - upper), 0) / scale
