@@ -167,9 +167,11 @@ def _places(grid: GeoBox, model: Rpc, ground: Ground) -> Places:
         if ground.dem is None:
             return nodes[0], nodes[1]
         step = (ground.above_geoid(nodes[6], nodes[7]) - middle_m) / reach_m
-        return (
-            nodes[0] + step * (nodes[2] + step * nodes[4]),
-            nodes[1] + step * (nodes[3] + step * nodes[5]),
-        )
+        found = nodes[4:6]
+        found *= step
+        found += nodes[2:4]
+        found *= step
+        found += nodes[0:2]
+        return found[0], found[1]
 
     return places

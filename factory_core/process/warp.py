@@ -18,8 +18,9 @@ Resampling = Literal["nearest", "bilinear", "cubic"]
 # rows of the scene that belong there.
 Places = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
-# Source pixels, along a side, that are held at once.
+# Source pixels, along a side, that are held at once; and pixels that fit a processor's cache.
 MAX_SOURCE_PX = 2048
+PIECE_PX = 512
 # Places are computed at every 16th pixel of the new grid, counted from its corner, and
 # interpolated between: with the smooth models there are, to some thousandths of a pixel.
 NODE_PX = 16
@@ -41,7 +42,9 @@ def warp(raster: Raster, *, grid: GeoBox, places: Places, resampling: Resampling
     def read(window: GeoBox) -> np.ndarray:
         first_row, first_column = geo.offset_px(window, of=grid)
         result = np.empty((len(raster.bands), *window.shape), raster.dtype)
-        for rows, columns in _pieces(*window.shape, step=max(1, int(MAX_SOURCE_PX / finer))):
+        for rows, columns in _pieces(
+            *window.shape, step=max(1, min(PIECE_PX, int(MAX_SOURCE_PX / finer)))
+        ):
             column, row = places(
                 _centres(first_column + columns.start, first_column + columns.stop, samples),
                 _centres(first_row + rows.start, first_row + rows.stop, samples),
@@ -111,10 +114,15 @@ def between_nodes(
     columns = np.arange(j[0], j[-1] + 2) * NODE_PX
     rows = np.arange(i[0], i[-1] + 2) * NODE_PX
     nodes = values(*np.meshgrid(columns, rows))
-    i, j = (i - i[0]).astype(np.intp), (j - j[0]).astype(np.intp)
-    t = t[:, None]
-    lines = nodes[:, i] * (1 - t) + nodes[:, i + 1] * t
-    return np.asarray(lines[:, :, j] * (1 - s) + lines[:, :, j + 1] * s)
+    # How many places follow each node; most have 16.
+    i, j = (np.bincount((of - of[0]).astype(np.intp)) for of in (i, j))
+    lines = np.repeat(np.diff(nodes, axis=1), i, axis=1)
+    lines *= t[:, None]
+    lines += np.repeat(nodes[:, :-1], i, axis=1)
+    found = np.repeat(np.diff(lines, axis=2), j, axis=2)
+    found *= s
+    found += np.repeat(lines[:, :, :-1], j, axis=2)
+    return found
 
 
 def sample(
@@ -128,10 +136,12 @@ def sample(
     """
     height, width = raster.geobox.shape
     exact = np.result_type(np.dtype(raster.dtype), np.float32)
-    inside = (column >= 0) & (column <= width) & (row >= 0) & (row <= height)
-    if not inside.any():
-        return np.full((len(raster.bands), *column.shape), np.nan, exact)
-    if not inside.all():
+    ends = (column.min(), row.min(), width - column.max(), height - row.max())
+    inside = None  # all of them
+    if not min(ends) >= 0:
+        inside = (column >= 0) & (column <= width) & (row >= 0) & (row <= height)
+        if not inside.any():
+            return np.full((len(raster.bands), *column.shape), np.nan, exact)
         some = np.flatnonzero(inside)[0]
         column = np.where(inside, column, column.flat[some])
         row = np.where(inside, row, row.flat[some])
@@ -142,18 +152,22 @@ def sample(
     top = int(np.floor(row.min() - half)) - reach + 1
     bottom = int(np.floor(row.max() - half)) + reach + 1
     pixels, valid = _read_edged(raster, top, bottom, left, right, exact)
-    x, y = np.floor(column - half), np.floor(row - half)
-    flat = (y.astype(np.intp) - top) * (right - left) + (x.astype(np.intp) - left)
+    column, row = column - half, row - half
+    x, y = np.floor(column), np.floor(row)
+    column -= x
+    row -= y
+    # Of the upper left neighbour.
+    first = ((y - (top + reach - 1)) * (right - left) + (x - (left + reach - 1))).astype(np.intp)
     weights = (
-        _weights((column - half - x).astype(exact), resampling),
-        _weights((row - half - y).astype(exact), resampling),
+        _weights(column.astype(exact, copy=False), resampling),
+        _weights(row.astype(exact, copy=False), resampling),
     )
-    found = _gather(pixels, flat, weights, right - left)
+    found = _gather(pixels, first, weights, right - left)
     if valid is not None:
-        share = _gather(valid, flat, weights, right - left)
+        share = _gather(valid, first, weights, right - left)
         with np.errstate(invalid="ignore", divide="ignore"):
             found = np.where(share >= 0.5, found / share, np.nan).astype(exact)
-    if not inside.all():
+    if inside is not None:
         found[:, ~inside] = np.nan
     return found
 
@@ -199,22 +213,22 @@ def _weights(f: np.ndarray, resampling: Resampling) -> list[np.ndarray]:
 
 def _gather(
     pixels: np.ndarray,
-    flat: np.ndarray,
+    first: np.ndarray,
     weights: tuple[list[np.ndarray], list[np.ndarray]],
     width: int,
 ) -> np.ndarray:
-    """Weighted sum over the neighbours of each place; `flat` counts to the upper left of two."""
+    """Weighted sum over the neighbours of each place; `first` counts to the upper left one."""
     across, down = weights
-    before = (len(across) - 1) // 2
-    result = np.empty((len(pixels), *flat.shape), pixels.dtype)
-    starts = [flat + (step - before) * width - before for step in range(len(down))]
-    for band, source in zip(result, pixels, strict=True):
+    result = np.empty((len(pixels), *first.shape), pixels.dtype)
+    for total, source in zip(result, pixels, strict=True):
         line = source.ravel()
-        total: np.ndarray | float = 0.0
-        for start, weight in zip(starts, down, strict=True):
-            value: np.ndarray | float = 0.0
-            for step, share in enumerate(across):
-                value = value + line.take(start + step if step else start) * share
-            total = total + value * weight
-        band[:] = total
+        total[:] = 0
+        for below, weight in enumerate(down):
+            value = np.zeros_like(total)
+            for beside, share in enumerate(across):
+                neighbour = line[below * width + beside :].take(first)
+                neighbour *= share
+                value += neighbour
+            value *= weight
+            total += value
     return result
