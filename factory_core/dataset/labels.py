@@ -8,6 +8,14 @@ from factory_core.dataset.target import Target
 from factory_core.kernel.errors import LabelError, TaxonomyError
 from factory_core.kernel.taxonomy import Taxonomy
 
+# What to do with labels of a kind that a target cannot draw.
+HINTS = {
+    "Point": "Points have no extent: give them one by `point_size_m` of the target `boxes`.",
+    "MultiPoint": "Make each of their points a label of its own.",
+    "LineString": "Lines need a width: take the target `lines`, or `line_width_m` of `mask`.",
+    "MultiLineString": "Lines need a width: take the target `lines`, or `line_width_m` of `mask`.",
+}
+
 
 def number_classes(
     labels: gpd.GeoDataFrame | None, *, scene_id: str, taxonomy: Taxonomy, target: Target
@@ -52,9 +60,12 @@ def _check_geometries(labels: gpd.GeoDataFrame, *, scene_id: str, target: Target
     for what, rows in bad.items():
         if rows.any():
             kinds = sorted({str(kind) for kind in geometry.geom_type[rows]})
+            hints = list(dict.fromkeys(HINTS[kind] for kind in kinds if kind in HINTS))
+            if what in ("empty", "invalid") or not hints:
+                hints = ["Mend the labels, or take another target."]
             raise LabelError(
                 f"Scene {scene_id!r} has {rows.sum()} label(s) whose geometry is {what}; the first "
                 f"is number {rows.to_numpy().argmax()}, {labels['label'][rows].iloc[0]!r}, "
                 f"{', '.join(kinds)}. `dataset.target` draws {', '.join(target.geometry_types)}. "
-                "Mend the labels, or take another target."
+                + " ".join(hints)
             )

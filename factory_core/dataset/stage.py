@@ -16,6 +16,7 @@ from omegaconf import DictConfig
 from factory_core.dataset.contexts import read_contexts
 from factory_core.dataset.labels import number_classes
 from factory_core.dataset.plan import SceneToCut, check_scenes, plan_scene
+from factory_core.dataset.sample import LAYERS
 from factory_core.dataset.shards import Stats
 from factory_core.dataset.write import (
     Shard,
@@ -27,12 +28,14 @@ from factory_core.dataset.write import (
 )
 from factory_core.kernel import config as configuration
 from factory_core.kernel import io
-from factory_core.kernel.errors import SelectionError
+from factory_core.kernel.errors import ConfigError, SelectionError
 from factory_core.kernel.geo import Raster, resolution_m
 
 SPLITS = ("train", "val")
 # More windows of train do not change the mean of a band.
 MEASURED_WINDOWS = 2000
+# A pixel of a mask is one byte, and 0 is the background.
+MOST_CLASSES = 255
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,7 @@ def run(config: DictConfig, *, scenes: Path, catalogue: Path, selection: Path, o
     """Cut the scenes of train and val into windows and write them with their labels.
 
     Raises:
+        ConfigError: More classes than a mask can tell apart.
         SelectionError: A split has no area, or none that a window fits into, or no label.
         SceneError: Scenes differ in bands, type or resolution, or cannot be read.
         LabelError: A geometry that the target cannot draw.
@@ -80,6 +84,11 @@ def run(config: DictConfig, *, scenes: Path, catalogue: Path, selection: Path, o
     settings = configuration.section(config, "dataset", Settings)
     target = configuration.build(config.dataset.target, where="dataset.target")
     taxonomy = configuration.taxonomy(config)
+    if target.form in LAYERS and len(taxonomy.names) > MOST_CLASSES:
+        raise ConfigError(
+            f"A mask tells {MOST_CLASSES} classes apart, and `taxonomy.level` {taxonomy.level} has "
+            f"{len(taxonomy.names)}. Train at a lower level, or choose a target of boxes."
+        )
     compute = configuration.build(config.compute, where="compute")
     contexts = list(config.get("catalogue", {}).get("contexts") or {})
     key = {

@@ -6,12 +6,15 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
-from shapely import GeometryCollection, Point, Polygon, box
+import shapely
+from shapely import GeometryCollection, LineString, Point, Polygon, box
 
 from factory_core.dataset import write
+from factory_core.dataset.sample import LAYERS
 from factory_core.dataset.shards import Shards, read_stats
 from factory_core.dataset.stage import run
 from factory_core.kernel import io
+from factory_core.kernel.config import build
 from factory_core.kernel.errors import (
     ConfigError,
     FactoryError,
@@ -20,6 +23,7 @@ from factory_core.kernel.errors import (
     SelectionError,
     TaxonomyError,
 )
+from factory_core.kernel.parts import load_part
 from tests.tiny_dataset import (
     CRS,
     blocks,
@@ -214,6 +218,168 @@ BOW_TIE = Polygon(
 )
 
 
+def with_target(name, *, changed=None, **fields):
+    """Settings with one target in place of another, as a choice in `conf/config.yaml` gives."""
+    made = changed or config(dataset__background_share=1.0)
+    made.dataset.target = load_part("target", name) | fields
+    return made
+
+
+# What each target learns from the squares of the tiny scenes.
+FORMS = {
+    "mask": lambda sample: sample.labels > 0,
+    "edges": lambda sample: sample.labels[..., 0] > 0,
+    "distances": lambda sample: sample.labels[..., 1] > 0,
+    "boxes": lambda sample: drawn(shapely.box(*sample.labels.xyxy_px.T)),
+    "oriented_boxes": lambda sample: drawn(shapely.polygons(sample.labels.corners_px())),
+}
+
+
+def drawn(shapes):
+    centres = shapely.points(*(np.mgrid[:32, :32][::-1] + 0.5))
+    return shapely.contains(shapely.union_all(shapes), centres)
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_every_form_goes_through_the_shards_as_it_was_drawn(inputs, out, name):
+    fields = {"min_share_inside": 0.01} if "boxes" in name else {}
+    run(with_target(name, **fields), **inputs, out=out)
+    stats, shards = read_stats(out), Shards(out / "train")
+    assert stats.form == name
+    assert stats.windows == {"train": 9, "val": 9}
+    table = io.read_table(out / "train/windows.parquet")
+    for window in range(9):
+        sample = shards[window]
+        assert np.array_equal(FORMS[name](sample), sample.image[..., 0] > 100)
+        if name in LAYERS:
+            layers = len(LAYERS[name])
+            assert sample.labels.shape == ((32, 32) if layers == 1 else (32, 32, layers))
+        else:
+            assert len(sample.labels) == table["labels"][window]
+
+
+def test_lines_go_through_the_shards_as_wide_as_told(tmp_path, out):
+    left, top = geobox_of().affine @ (8, 40)
+    roads = polygons(LineString([(left, top), (left + 40, top)]))
+    inputs = write_inputs(tmp_path, labels=[roads])
+    run(with_target("lines", width_m=2.0), **inputs, out=out)
+    windows = io.read_table(out / "train/windows.parquet")
+    shards = Shards(out / "train")
+    for window, row in enumerate(windows["row_px"]):
+        rows = np.flatnonzero(shards[window].labels.any(axis=1)) + row
+        assert rows.tolist() == ([38, 39, 40, 41] if row == 32 else [])
+
+
+FOUR_LEVELS = ["aircraft/civil/transport/wide", "aircraft/civil/light", "aircraft/military"]
+
+
+@pytest.mark.parametrize("task", ["boxes", "score_map"])
+@pytest.mark.parametrize(
+    ("level", "classes", "numbers"),
+    [
+        pytest.param(1, ("aircraft",), [0, 0, 0, 0], id="1"),
+        pytest.param(2, ("civil", "military"), [0, 0, 0, 1], id="2"),
+        pytest.param(3, ("transport", "light", "military"), [0, 0, 1, 2], id="3"),
+        pytest.param(4, ("wide", "light", "military"), [0, 0, 1, 2], id="4"),
+    ],
+)
+def test_windows_are_labelled_at_any_level(tmp_path, out, task, level, classes, numbers):
+    labels = write_scene(tmp_path / "processed", 0)
+    labels["label"] = ["wide", "aircraft/civil/transport/wide", "light", "military"]
+    inputs = write_inputs(tmp_path, labels=[labels])
+    taxonomy = {"classes": FOUR_LEVELS, "level": level}
+    run(config(task=task, taxonomy=taxonomy), **inputs, out=out)
+    assert read_stats(out).classes == classes
+    table = io.read_table(out / "train/windows.parquet")
+    counts = table[[f"count_{name}" for name in classes]]
+    assert (counts.sum(axis=1) == table["labels"]).all()
+    shards = Shards(out / "train")
+    for window in range(len(shards)):
+        found = shards[window].labels
+        drawn = found.classes if task == "boxes" else np.setdiff1d(found, 0) - 1
+        assert set(drawn) <= set(numbers)
+        assert {classes[n] for n in drawn} == {
+            name for name in classes if counts[f"count_{name}"][window]
+        }
+    assert (counts.sum() > 0).all()
+
+
+def cells(number, *values, side_px=48):
+    """Contexts of a scene on a grid of four cells."""
+    geobox = geobox_of(number)
+    shapes = [
+        square(geobox, row=row, column=column, side_px=side_px)
+        for row in (0, side_px)
+        for column in (0, side_px)
+    ]
+    fields = {"scene_id": f"scene_{number}", "snow": values, "haze": 0.5}
+    return gpd.GeoDataFrame(fields, geometry=shapes, crs=CRS)
+
+
+def test_windows_carry_the_contexts_of_their_ground(inputs, out):
+    found = [cells(0, 0.0, 0.3, 0.6, np.nan), cells(1, 1.0, 1.0, 1.0, 1.0)]
+    io.write_by_scene(found, inputs["catalogue"] / "contexts.parquet")
+    changed = config(
+        dataset__background_share=1.0, catalogue={"contexts": {"snow": {}, "haze": {}}}
+    )
+    run(changed, **inputs, out=out)
+    table = io.read_table(out / "train/windows.parquet").set_index(["row_px", "column_px"])
+    assert table["haze"].tolist() == [0.5] * 9
+    snow = table["snow"]
+    assert snow[0, 0] == 0
+    assert snow[0, 32] == pytest.approx(0.15)
+    assert snow[0, 64] == pytest.approx(0.3)
+    assert snow[32, 32] == pytest.approx(0.3)  # the quarter that was not measured does not count
+    assert np.isnan(snow[64, 64])
+    assert (io.read_table(out / "val/windows.parquet")["snow"] == 1).all()
+
+
+def test_contexts_of_an_older_catalogue_are_those_of_the_scene(inputs, out):
+    scenes = pd.concat([cells(n, 0.25, 0, 0, 0, side_px=96).iloc[:1] for n in (0, 1)])
+    scenes = scenes.rename(columns={"scene_id": "id"}).to_crs("EPSG:4326")
+    io.write_table(scenes, inputs["catalogue"] / "scenes.parquet")
+    run(config(catalogue={"contexts": {"snow": {}}}), **inputs, out=out)
+    table = io.read_table(out / "train/windows.parquet")
+    assert np.allclose(table["snow"], 0.25)
+    assert "haze" not in table
+
+
+def test_a_context_that_the_catalogue_lacks(inputs, out):
+    io.write_by_scene([cells(0, 0, 0, 0, 0)], inputs["catalogue"] / "contexts.parquet")
+    contexts = {"contexts": {"snow": {}, "cloud": {}}}
+    refuses(inputs, out, SelectionError, "contexts.parquet lacks.*cloud", catalogue=contexts)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", ["boxes", "score_map"])
+def test_other_machines_give_the_same_bytes(inputs, tmp_path, task):
+    machines = {
+        "one process": load_part("compute", "local"),
+        "two processes": load_part("compute", "local") | {"workers": 2},
+        "a Dask cluster": load_part("compute", "dask") | {"workers": 2},
+    }
+    found = {}
+    for name, compute in machines.items():
+        changed = config(task=task, compute=compute, dataset__overlap_px=16)
+        run(changed, **inputs, out=tmp_path / name)
+        found[name] = bytes_of(tmp_path / name)
+    assert len(found["one process"]) >= 7
+    assert found["two processes"] == found["one process"]
+    assert found["a Dask cluster"] == found["one process"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["oriented_boxes", "edges", "distances"])
+def test_a_model_that_cannot_take_a_form_says_so_before_training(inputs, out, name):
+    from factory_core.train.graph import build_network
+
+    changed = with_target(name, changed=config(task="score_map"))
+    run(changed, **inputs, out=out)
+    model = build(changed.model, where="model")
+    with pytest.raises(ConfigError, match=f"UNet.*mask.*{name}.*`target: mask`"):
+        build_network(model, read_stats(out))
+
+
 BAD_LABELS = {
     "unknown class": (
         polygons(GOOD).assign(label="sqare"),
@@ -226,6 +392,11 @@ BAD_LABELS = {
         polygons(GOOD, Point(500_003, 4_999_997)),
         LabelError,
         "scene_0.*kind.*number 1.*Point",
+    ),
+    "points": (
+        polygons(Point(500_003, 4_999_997)),
+        LabelError,
+        "scene_0.*kind.*Point.*`point_size_m`",
     ),
     "collection": (
         polygons(GeometryCollection([GOOD, GOOD.centroid])),
@@ -240,6 +411,13 @@ BAD_LABELS = {
 def test_bad_labels(tmp_path, out, labels, error, said):
     inputs = write_inputs(tmp_path, labels=[labels])
     refuses(inputs, out, error, said)
+
+
+def test_lines_are_no_oriented_boxes(tmp_path, out):
+    line = LineString([(500_003, 4_999_997), (500_009, 4_999_990)])
+    inputs = write_inputs(tmp_path, labels=[polygons(line)])
+    with pytest.raises(LabelError, match=r"scene_0.*kind.*LineString.*target `lines`"):
+        run(with_target("oriented_boxes"), **inputs, out=out)
 
 
 def refuses(inputs, out, error, said, **changes):
@@ -282,6 +460,32 @@ def test_scenes_that_differ(tmp_path, out, change, said):
     inputs = write_inputs(tmp_path)
     write_scene(tmp_path / "processed", 1, **change)
     refuses(inputs, out, SceneError, said)
+
+
+def test_scenes_of_another_resolution(tmp_path, out):
+    inputs = write_inputs(tmp_path)
+    scene = io.open_raster(tmp_path / "processed/scene_1.tif")
+    coarse = scene.geobox.zoom_out(2)
+    pixels = np.full((3, *coarse.shape), 50, np.uint8)
+    grid = {"geobox": coarse, "bands": scene.bands, "dtype": "uint8", "nodata": 0}
+    io.write_cog(tmp_path / "processed/scene_1.tif", **grid, blocks=[(coarse, pixels)])
+    refuses(inputs, out, SceneError, r"scene_1.*pixels of \(m\) 1\.0.*scene_0.*0\.5.*`reproject`")
+
+
+def test_a_window_larger_than_the_scenes(inputs, out):
+    said = r"areas of train.*128 px = 64\.0 m.*48\.0 x 48\.0 m.*`dataset\.window_px`"
+    refuses(inputs, out, SelectionError, said, dataset__window_px=128)
+
+
+def test_a_scene_that_was_not_processed(inputs, out):
+    (inputs["scenes"] / "scene_1.tif").unlink()
+    refuses(inputs, out, SceneError, "scene_1")
+
+
+def test_more_classes_than_a_mask_can_tell_apart(inputs, out):
+    classes = [f"class{number}" for number in range(256)]
+    taxonomy = {"classes": classes, "level": 1}
+    refuses(inputs, out, ConfigError, "255.*256", task="score_map", taxonomy=taxonomy)
 
 
 def test_pixels_that_windows_are_not_kept_in(tmp_path, out):
