@@ -261,6 +261,30 @@ def mosaic(
 
 
 @app.command(rich_help_panel="Around")
+def explore(
+    catalogue: In,
+    out: Annotated[Path, typer.Option(help="HTML file to write.")],
+    raw: Annotated[
+        Path | None, typer.Option(exists=True, help="The raw data, for pictures of the scenes.")
+    ] = None,
+) -> None:
+    """Show what a catalogue holds, and what it lacks, on one HTML page."""
+    import_module("factory_core.catalogue.explore.page").write_page(catalogue, out=out, raw=raw)
+
+
+@app.command(name="dataset-diff", rich_help_panel="Around")
+def dataset_diff(
+    first: Annotated[str, typer.Argument(metavar="REV", help="Tag, branch or commit.")],
+    second: Annotated[
+        str | None, typer.Argument(metavar="[REV]", help="Without it: the workspace.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="HTML file for a map.")] = None,
+) -> None:
+    """Show what changed in scenes, labels and splits between two Git revisions."""
+    import_module("factory_core.select.dataset_diff").dataset_diff(first, second, out=out)
+
+
+@app.command(rich_help_panel="Around")
 def compose(
     overrides: Annotated[list[str] | None, typer.Argument(help="Hydra overrides.")] = None,
     check: Annotated[

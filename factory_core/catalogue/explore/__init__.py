@@ -1,0 +1,1 @@
+"""A catalogue -> one HTML page that shows what is there, and what is not."""
