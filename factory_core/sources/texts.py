@@ -6,6 +6,7 @@ import csv
 import json
 import stat
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -118,11 +119,23 @@ def element(node: Element, name: str) -> Element:
     Raises:
         LabelError: There is none, or there are several.
     """
-    found = node.findall(name)
-    if len(found) != 1:
+    found = first(node, name)
+    if len(node.findall(name)) > 1:
+        raise LabelError(f"expected one <{name}> in <{node.tag}>, which holds several.")
+    return found
+
+
+def first(node: Element, name: str) -> Element:
+    """The first element of that name in another.
+
+    Raises:
+        LabelError: There is none.
+    """
+    found = node.find(name)
+    if found is None:
         inside = ", ".join(f"<{each.tag}>" for each in node) or "nothing"
         raise LabelError(f"expected one <{name}> in <{node.tag}>, which holds {inside}.")
-    return found[0]
+    return found
 
 
 def check_size(root: Element, shape: tuple[int, int]) -> None:
@@ -231,5 +244,11 @@ def unpack(archive: Path, into: Path) -> None:
                         "Pack it again with plain paths."
                     )
             packed.extractall(into)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        NotImplementedError,  # a compression of its own
+        RuntimeError,  # a password
+    ) as error:
         raise LabelError(f"{archive} is no ZIP file that can be read: {error}.") from error

@@ -68,13 +68,13 @@ class Coco:
                 _check_new(record, seen)
                 drawing = _known(record, "image_id", drawings, "image")
                 label = _known(record, "category_id", classes, "category")
-                drawing.add(label, self._geometry(record), _attributes(record))
+                drawing.add(label, self._geometry(record, drawing.shape), _attributes(record))
         return Annotations(
             {image.scene_id: image for image in found.values()},
             {found[id_].scene_id: each.frame() for id_, each in drawings.items() if len(each)},
         )
 
-    def _geometry(self, record: Mapping[str, Any]) -> BaseGeometry:
+    def _geometry(self, record: Mapping[str, Any], shape_px: tuple[int, int]) -> BaseGeometry:
         stated = record.get("segmentation")
         if not self.outline or not stated:
             sides = texts.field(record, "bbox", list)
@@ -83,7 +83,7 @@ class Coco:
             x, y, width, height = (texts.number(side, name="`bbox`") for side in sides)
             return upright(x, y, x + width, y + height)
         if isinstance(stated, Mapping):
-            return _decode(stated)
+            return _decode(stated, shape_px)
         if not isinstance(stated, list) or not all(isinstance(part, list) for part in stated):
             raise LabelError("`segmentation` must be a list of rings, or a run-length mask.")
         rings = [
@@ -176,21 +176,31 @@ def _attributes(record: Mapping[str, Any]) -> dict[str, Any]:
     return {**own, **further}
 
 
-def _decode(stated: Mapping[str, Any]) -> BaseGeometry:
+def _decode(stated: Mapping[str, Any], shape_px: tuple[int, int]) -> BaseGeometry:
     """The pixels of a run-length mask as a polygon along their edges."""
-    height, width = texts.field(stated, "size", list)
+    if texts.field(stated, "size", list) != list(shape_px):
+        raise LabelError(
+            f"the run-length mask has the size {stated['size']}, its image {list(shape_px)}."
+        )
     counts = texts.field(stated, "counts", (list, str))
     try:
         if isinstance(counts, str):
-            pixels = mask.decode({"size": [height, width], "counts": counts.encode()})
+            pixels = mask.decode({"size": list(shape_px), "counts": counts.encode()})
         else:
-            runs = np.repeat(np.arange(len(counts)) % 2, counts).astype(np.uint8)
-            pixels = runs.reshape((height, width), order="F")
+            pixels = _unfold(counts, shape_px)
     except (ValueError, TypeError) as error:
         raise LabelError(f"the run-length mask does not decode ({error}).") from error
     pixels = np.ascontiguousarray(pixels)
     parts = [shape(found) for found, _ in features.shapes(pixels, mask=pixels.astype(bool))]
     return shapely.union_all(parts)
+
+
+def _unfold(counts: list[Any], shape_px: tuple[int, int]) -> np.ndarray:
+    runs = np.array(counts, dtype=np.int64)
+    if (runs < 0).any() or runs.sum() != shape_px[0] * shape_px[1]:
+        raise ValueError(f"its runs are {runs.sum()} pixels long")
+    pixels = np.repeat(np.arange(len(runs)) % 2, runs).astype(np.uint8)
+    return pixels.reshape(shape_px, order="F")
 
 
 def _image_record(number: int, image: Image) -> dict[str, Any]:

@@ -99,7 +99,7 @@ def _parse(node: Element) -> tuple[str | None, BaseGeometry, dict[str, Any]]:
     stated = node.findtext("coordinate", "pixel").strip()
     if stated != "pixel":
         raise LabelError(f"<coordinate> must be pixel. Received: {stated!r}.")
-    result = texts.element(node, "possibleresult")
+    result = texts.first(node, "possibleresult")
     corners = []
     for point in texts.element(node, "points").findall("point"):
         pair = (point.text or "").split(",")
