@@ -19,6 +19,8 @@ from factory_core.process.warp import Resampling, between_nodes, warp
 # Points that a polynomial of each order needs; GDAL takes the highest that is sure to hold.
 NEEDED = {1: 3, 2: 6, 3: 10}
 SIDE_PLACES = 17
+# Ground points may bend a scene more than a sensor does.
+NODE_PX = 4
 Model = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
@@ -87,7 +89,7 @@ class RectifyByPoints:
             return to_image(*apply(grid.affine, across, down))
 
         def places(across: np.ndarray, down: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-            found = between_nodes(at_nodes, across, down)
+            found = between_nodes(at_nodes, across, down, node_px=NODE_PX)
             return found[0], found[1]
 
         result = warp(raster, grid=grid, places=places, resampling=self.resampling)

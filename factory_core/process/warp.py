@@ -97,7 +97,11 @@ def _mean(values: np.ndarray, samples: int) -> np.ndarray:
 
 
 def between_nodes(
-    values: Callable[[np.ndarray, np.ndarray], np.ndarray], across: np.ndarray, down: np.ndarray
+    values: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    across: np.ndarray,
+    down: np.ndarray,
+    *,
+    node_px: int = NODE_PX,
 ) -> np.ndarray:
     """Smooth `values`, computed at the nodes of a grid and interpolated linearly between.
 
@@ -105,16 +109,17 @@ def between_nodes(
         values: Takes 2-D columns and rows in pixels of the grid, gives `(value, *shape)`.
         across: 1-D columns, rising.
         down: 1-D rows, rising.
+        node_px: Pixels from node to node.
 
     Returns:
         `(value, row, column)`.
     """
-    j, s = np.divmod(across / NODE_PX, 1)
-    i, t = np.divmod(down / NODE_PX, 1)
-    columns = np.arange(j[0], j[-1] + 2) * NODE_PX
-    rows = np.arange(i[0], i[-1] + 2) * NODE_PX
+    j, s = np.divmod(across / node_px, 1)
+    i, t = np.divmod(down / node_px, 1)
+    columns = np.arange(j[0], j[-1] + 2) * node_px
+    rows = np.arange(i[0], i[-1] + 2) * node_px
     nodes = values(*np.meshgrid(columns, rows))
-    # How many places follow each node; most have 16.
+    # How many places follow each node; most have as many.
     i, j = (np.bincount((of - of[0]).astype(np.intp)) for of in (i, j))
     lines = np.repeat(np.diff(nodes, axis=1), i, axis=1)
     lines *= t[:, None]
