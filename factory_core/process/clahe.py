@@ -28,7 +28,7 @@ class Clahe:
 
     Attributes:
         region_px: Side of a region: some times your largest object.
-        clip_limit: How many times the even share a value may have; 1 changes nothing.
+        clip_limit: How many times the even share a value may have; at 1, no contrast doubles.
 
     Raises:
         ValueError: A region under 8 pixels, or a limit under 1.
