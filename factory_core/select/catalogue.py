@@ -16,7 +16,7 @@ from shapely.geometry.base import BaseGeometry
 from factory_core.kernel import geo, io
 
 # Columns of numbers that are no contexts.
-NOT_CONTEXTS = ("gsd", "nodata", "area_km2")
+NOT_CONTEXTS = ("gsd", "nodata", "nodata_value", "area_km2")
 
 
 @dataclass(frozen=True)

@@ -102,7 +102,7 @@ def refuse_leaks(
         [*_shapes(blocks), *(Shape(leak.ground, "leak", str(leak)) for leak in leaks)],
         map_file,
         title="Splits that share ground",
-        rows=[("first", "second", "in common"), *(_row(leak) for leak in leaks)],
+        tables={"In common": [("first", "second", ""), *(_row(leak) for leak in leaks)]},
     )
     pairs = "; ".join(str(leak) for leak in leaks[:5])
     more = f"; and {len(leaks) - 5} more" if len(leaks) > 5 else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -55,7 +55,7 @@ def write_map(
     out: Path,
     *,
     title: str,
-    rows: Sequence[Sequence[str]] = (),
+    tables: Mapping[str, Sequence[Sequence[str]]] | None = None,
     notes: Sequence[str] = (),
 ) -> None:
     """Write the map: a panel a place, since scenes may lie continents apart.
@@ -64,7 +64,7 @@ def write_map(
         shapes: What to draw.
         out: File to write.
         title: Heading.
-        rows: A table beside the map, its heading first.
+        tables: Tables above it by their titles, each with its heading first.
         notes: Sentences above it.
     """
     places = _places([shape for shape in shapes if not shape.ground.is_empty])
@@ -81,7 +81,7 @@ def write_map(
         title=escape(title),
         notes="".join(f"<p>{escape(note)}</p>" for note in (*notes, *more)),
         legend=legend,
-        table=_table(rows) if rows else "",
+        tables="".join(_table(name, rows) for name, rows in (tables or {}).items()),
         panels=panels or "<p>Nothing to draw.</p>",
     )
     with io.staged_file(out) as work:
@@ -162,12 +162,14 @@ def _degrees(value: float, positive: str, negative: str) -> str:
     return f"{abs(value):.4f}° {positive if value >= 0 else negative}"
 
 
-def _table(rows: Sequence[Sequence[str]]) -> str:
+def _table(title: str, rows: Sequence[Sequence[str]]) -> str:
     def line(cells: Sequence[str], tag: str) -> str:
         return "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>"
 
     body = "\n".join(line(cells, "td") for cells in rows[1:])
-    return f"<table><thead>{line(rows[0], 'th')}</thead><tbody>{body}</tbody></table>"
+    body = body or f'<tr><td colspan="{len(rows[0])}">none</td></tr>'
+    head = f"<caption>{escape(title)}</caption>"
+    return f"<table>{head}<thead>{line(rows[0], 'th')}</thead><tbody>{body}</tbody></table>"
 
 
 PAGE = """<!doctype html>
@@ -189,12 +191,14 @@ svg path:hover {{ fill-opacity: 1; stroke-width: 3; }}
 table {{ border-collapse: collapse; margin: 1rem 0 1.5rem; }}
 th, td {{ text-align: left; padding: .3rem 1rem .3rem 0; border-bottom: 1px solid #e3e6ea;
   font-variant-numeric: tabular-nums; }}
+caption {{ text-align: left; font-weight: 600; padding-bottom: .3rem; }}
+.tables {{ display: flex; flex-wrap: wrap; gap: 0 3rem; align-items: flex-start; }}
 th {{ font-weight: 600; border-bottom: 2px solid #b8c0c8; }}
 </style></head><body>
 <h1>{title}</h1>
 {notes}
 <div class="legend">{legend}</div>
-{table}
+<div class="tables">{tables}</div>
 <div class="map">
 {panels}
 </div>
