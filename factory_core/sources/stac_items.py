@@ -14,7 +14,7 @@ import geopandas as gpd
 import pandas as pd
 from affine import Affine
 from odc.geo.geobox import GeoBox
-from pystac import Asset, Item, MediaType, STACError
+from pystac import Asset, Item, MediaType, STACError, STACTypeError
 
 from factory_core.kernel import io
 from factory_core.kernel.errors import LabelError, SceneError, nearest
@@ -146,7 +146,7 @@ def stac_errors() -> Iterator[None]:
     """
     try:
         yield
-    except (STACError, KeyError, ValueError, TypeError, AttributeError) as error:
+    except (STACError, STACTypeError, KeyError, ValueError, TypeError, AttributeError) as error:
         reason = str(error) or type(error).__name__
         reason = f"the key {reason} is missing" if isinstance(error, KeyError) else reason
         raise LabelError(

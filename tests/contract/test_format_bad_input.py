@@ -27,7 +27,7 @@ NAMES = [part.name for part in list_parts("format") if part.name not in READ_ALO
 TEXT = (".json", ".geojson", ".txt", ".xml", ".csv")
 ON = ("degrees", "metres")
 # How a message tells which record of a file is bad.
-PLACE = re.compile(r"(<\w+>|line|row|annotation|feature|record|task|item|region|result) \W?\w*\d")
+PLACE = re.compile(r"(<\w+>|line|row|annotation|feature|record|task|item|region|result|label) \W?\w*\d")
 
 
 @dataclass(frozen=True)
@@ -66,10 +66,11 @@ def other_keys(ending, text):
 
 
 def no_number(ending, text):
-    """The last coordinate with a fraction is none."""
+    """A number with a fraction in the middle, a coordinate, is none."""
     found = list(re.finditer(r"\d+\.\d+", text))
-    if not found:
+    if len(found) < 3:
         return None
+    found = found[: len(found) // 2 + 1]
     return (
         text[: found[-1].start()] + ("NaN" if "json" in ending else "nan") + text[found[-1].end() :]
     )

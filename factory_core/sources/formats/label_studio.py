@@ -89,6 +89,7 @@ class LabelStudio:
         if not isinstance(task, Mapping):
             raise LabelError(f"a task must be an object. Received: {str(task)[:60]!r}.")
         if "data" not in task:  # JSON-MIN
+            texts.field(task, self.to_name, str)
             stated = task.get(self.from_name)
             if stated is None:
                 return [] if "annotation_id" in task else None

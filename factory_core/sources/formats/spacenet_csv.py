@@ -17,7 +17,7 @@ from factory_core.sources import texts
 from factory_core.sources.annotations import Annotations, Ledger, from_pixels
 from factory_core.sources.drawing import Drawings, in_pixels
 from factory_core.sources.images import Image, ImageFolder
-from factory_core.sources.shapes import Loss, plain
+from factory_core.sources.shapes import Loss, check_sound, plain
 from factory_core.sources.spacenet_names import find_image
 
 COLUMNS = ("ImageId", "BuildingId", "PolygonWKT_Pix", "PolygonWKT_Geo", "Confidence", "label")
@@ -61,6 +61,8 @@ class SpaceNetCsv:
                 if geometry.is_empty:
                     continue
                 _check_new(row, seen)
+                if not (there := _parse(row.get("PolygonWKT_Geo", EMPTY))).is_empty:
+                    check_sound(there)  # not taken: the pixels are what was drawn
                 kind = "building" if column == "PolygonWKT_Pix" else "road"
                 label = row.get("label") or self.default_label or kind
                 score = row.get("Confidence") or None
