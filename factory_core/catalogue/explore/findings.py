@@ -78,6 +78,7 @@ def _states(collection: Collection) -> Iterator[str]:
     """Classes that are never seen in a state of the scenes, and states that no scene is in."""
     labels, scenes = collection.labels, collection.scenes
     never: list[str] = []
+    unseen: dict[str, list[str]] = {}
     for condition in conditions(collection.contexts):
         holds = condition.holds(scenes)
         if scenes[condition.context].isna().all():
@@ -98,7 +99,9 @@ def _states(collection: Collection) -> Iterator[str]:
         surprising = (table[True] == 0) & (total * share >= 3)
         if surprising.any():
             names = [str(name) for name in total[surprising].sort_values(ascending=False).index]
-            yield f"No {listed(names, last='or')} is seen {condition.phrase} {within}."
+            unseen.setdefault(listed(names, last="or"), []).append(f"{condition.phrase} {within}")
+    for names_said, phrases in unseen.items():
+        yield f"No {names_said} is seen {listed(phrases, most=6, last='or')}."
     if never:
         yield f"Nothing at all was taken {listed(never, most=8, last='or')}."
 
@@ -124,5 +127,7 @@ def _scenes(collection: Collection) -> Iterator[str]:
     if "nodata_share" in scenes and (hollow := int((scenes["nodata_share"] > 0.5).sum())):
         yield f"{counted(hollow, 'scene')} {'is' if hollow == 1 else 'are'} more than half empty."
     unknown = int(scenes["taken"].isna().sum())
-    if unknown:
+    if unknown == len(scenes):
+        yield "The time of no scene is known: seasons and years cannot be told apart."
+    elif unknown:
         yield f"The time of {number(unknown)} of {counted(len(scenes), 'scene')} is not known."

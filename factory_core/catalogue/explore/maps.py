@@ -47,7 +47,7 @@ def draw_maps(scenes: gpd.GeoDataFrame) -> tuple[Map, list[Map]]:
     side = float((bounds["maxx"] - bounds["minx"]).median())
     places: list[Map] = []
     if len(scenes) > 1 and side / max(extent, 1e-12) * 1020 < 24:
-        groups = _group(scenes, reach_deg=6 * side)
+        groups = _group(scenes, reach_deg=max(6 * side, extent / 25))
         for rows in groups[:MOST_PLACES] if len(groups) > 1 else []:
             here = scenes.iloc[rows]
             places.append(Map(_draw(here, shades, width_px=320, most_px=240), _caption(here)))
@@ -100,7 +100,7 @@ def _draw(scenes: gpd.GeoDataFrame, shades: pd.Series, *, width_px: int, most_px
     if width_px > 500:
         parts = [_graticule((west, south, east, north), place, width_px, height_px), *parts]
     # Small ones last, or large ones would hide them.
-    order = np.argsort(-scenes.geometry.area.to_numpy(), kind="stable")
+    order = np.argsort(-shapely.area(scenes.geometry.to_numpy()), kind="stable")
     parts += [_scene(scenes.iloc[row], shades, place) for row in order]
     return Markup(  # noqa: S704 - every name in it is escaped
         f'<svg viewBox="0 0 {width_px} {height_px}" width="{width_px}" role="img">'

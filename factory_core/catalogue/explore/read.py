@@ -54,7 +54,7 @@ def read_collection(catalogue: Path) -> Collection:
         and pd.api.types.is_numeric_dtype(scenes[name])
     )
     labels = labels.drop(columns=["geometry", "crs"])
-    labels["leaf"] = labels["class_path"].str.rpartition("/")[2].astype(object)
+    labels["leaf"] = labels["class_path"].astype(object).str.split("/").str[-1]
     gsd = scenes["gsd"].reindex(labels["scene_id"]).to_numpy()
     labels["length_px"] = labels["length_m"] / gsd
     counts = labels["scene_id"].value_counts().reindex(scenes.index, fill_value=0)

@@ -15,6 +15,8 @@ from factory_core.kernel.units import unit_of
 
 MOST_CLASSES = 40
 SHARE_EDGES = (1 / 3, 2 / 3)
+# Numbers that differ by less are one and the same.
+ALIKE = 0.01
 
 
 def list_classes(collection: Collection) -> list[dict[str, Any]]:
@@ -64,8 +66,8 @@ def describe_contexts(collection: Collection) -> list[dict[str, Any]]:
             continue
         unit = unit_of(name)
         low, high = (0.0, 1.0) if not unit else (float(values.min()), float(values.max()))
-        if unit and low == high:
-            low, high = low - 0.5, high + 0.5
+        if high - low < ALIKE * abs(high):
+            low, high = 0.5 * low, 1.5 * high
         found.append(
             {
                 "title": title(name),
@@ -117,14 +119,15 @@ def cross_contexts(collection: Collection) -> list[dict[str, Any]]:
 def _slices(values: pd.Series, *, unit: str) -> pd.Series | None:
     """The slice of each scene, by its range; None where all known ones are in one."""
     known = values.dropna()
-    if known.empty:
+    if known.empty or (unit and np.ptp(known) < ALIKE * abs(known.max())):
         return None
     cuts = known.quantile([1 / 3, 2 / 3]).unique() if unit else np.array(SHARE_EDGES)
     edges = [-np.inf, *(cut for cut in cuts if known.min() < cut), np.inf]
     limits = [_with_unit(edge, unit) if unit else f"{edge:.2f}" for edge in edges[1:-1]]
     if not limits:
         return None
-    between = [f"{low} to {high}" for low, high in pairwise(limits)]
-    names = [f"below {limits[0]}", *between, f"from {limits[-1]}"]
+    between = [f"{low} \N{EN DASH} {high}" for low, high in pairwise(limits)]
+    names = [f"< {limits[0]}", *between, f"\N{GREATER-THAN OR EQUAL TO} {limits[-1]}"]
     slices = pd.Series(pd.cut(values, edges, labels=names, right=False), index=values.index)
-    return slices if len(slices.dropna().unique()) > 1 else None
+    slices = slices.cat.remove_unused_categories()
+    return slices if len(slices.cat.categories) > 1 else None
