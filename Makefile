@@ -30,7 +30,7 @@ test: env  ## every test that is not slow
 	python -m pytest -m "not slow" -n 2 --dist loadfile
 
 test-slow: env  ## bake, reproduce, sweep
-	python -m pytest -m slow
+	python -m pytest -m slow -n 2 --dist loadfile
 
 docs: env  ## the documentation, into site/; warnings are errors
 	NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet

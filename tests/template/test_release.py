@@ -52,26 +52,31 @@ def test_a_fresh_clone_reproduces_the_release_with_nothing_to_do(release, what, 
     assert run("git", "status", "--porcelain", cwd=clone).stdout == ""
 
 
-@both_tasks
-def test_two_clones_that_run_everything_again_give_the_same_bytes(release, what, tmp_path):
+@pytest.mark.parametrize(
+    ("what", "clones"),
+    [
+        pytest.param("aircraft", ["one", "two"], id="aircraft"),
+        # The release was a run of its own: one more says the same in half the time.
+        pytest.param("buildings", ["one"], id="buildings"),
+    ],
+)
+def test_two_clones_that_run_everything_again_give_the_same_bytes(release, what, clones, tmp_path):
     detector = release(what)
-    locks = []
-    for name in ("one", "two"):
+    shipped = hashes(detector)
+    assert any(path.startswith("models/") for path in shipped)
+    for name in clones:
         clone = tmp_path / name
         run("git", "clone", "--quiet", detector, clone, cwd=tmp_path)
         run("dvc", "pull", "--quiet", "data/raw.dvc", cwd=clone)
         # `--no-run-cache`: the results must come from the stages, not from memory.
         run("dvc", "repro", "--force", "--no-run-cache", cwd=clone)
-        lock = yaml.safe_load((clone / "dvc.lock").read_text())
-        locks.append(
-            {out["path"]: out["md5"] for stage in lock["stages"].values() for out in stage["outs"]}
-        )
-    assert locks[0] == locks[1]
-    assert any(path.startswith("models/") for path in locks[0])
-    shipped = yaml.safe_load((detector / "dvc.lock").read_text())
-    assert locks[0] == {
-        out["path"]: out["md5"] for stage in shipped["stages"].values() for out in stage["outs"]
-    }
+        assert hashes(clone) == shipped
+
+
+def hashes(detector):
+    """The hash of every output of a pipeline, by its path."""
+    lock = yaml.safe_load((detector / "dvc.lock").read_text())
+    return {out["path"]: out["md5"] for stage in lock["stages"].values() for out in stage["outs"]}
 
 
 def test_experiments_run_queue_show_and_apply(release, tmp_path):
