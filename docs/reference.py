@@ -6,6 +6,7 @@ import ast
 import inspect
 import json
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import typer
@@ -13,6 +14,7 @@ from mkdocs.structure.files import File, Files
 
 from factory_core.cli import STAGES, app
 from factory_core.kernel.parts import Part, kinds, list_parts
+from factory_core.sources.shapes import FEATURES, Loss
 
 DOCS = Path(__file__).parent
 
@@ -22,6 +24,7 @@ def on_files(files: Files, config: object) -> Files:
     pages = {
         "reference/commands.md": _commands(),
         "reference/parts.md": _parts(),
+        "reference/formats.md": _formats(),
         "reference/kernel.md": _kernel(),
         "reference/stages.md": _stages(),
         "decisions/index.md": _decisions(),
@@ -72,6 +75,34 @@ def _part(part: Part) -> Iterator[str]:
         for field, default in part.fields.items():
             yield f"| `{field}` | `{json.dumps(default)}` |"
         yield ""
+
+
+def _formats() -> Iterator[str]:
+    yield "# Formats\n"
+    yield (
+        "What `factory import` reads and `factory export` writes, and what each format cannot "
+        "hold. Whatever that is, it is counted and named when you export: nothing is lost "
+        "silently. The statements are the formats' own, and a test holds every one of them to "
+        "it. How to use them: [labels in and out](../tutorials/labels.md); their options: "
+        "[parts](parts.md).\n"
+    )
+    yield "| feature | what it is |\n| --- | --- |"
+    for feature, meaning in FEATURES.items():
+        yield f"| {feature} | {meaning} |"
+    yield ""
+    for part in list_parts("format"):
+        yield f"## {part.name}\n\n{_docstring(part.target)}\n"
+        module, _, name = part.target.rpartition(".")
+        form = getattr(import_module(module), name)
+        if not hasattr(form, "write"):
+            yield "It is read alone.\n"
+        elif form.cannot_carry:
+            yield "| cannot hold | goes out |\n| --- | --- |"
+            for feature, loss in form.cannot_carry.items():
+                yield f"| {feature} | {'not at all' if loss is Loss.LEFT_OUT else loss} |"
+            yield ""
+        else:
+            yield "It holds everything.\n"
 
 
 def _docstring(target: str) -> str:

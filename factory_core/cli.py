@@ -232,6 +232,7 @@ def export(
         "data/raw"
     ),
     labels: Annotated[str, typer.Option(help="Which labels: a glob under --raw.")] = "labels/*",
+    scenes: Annotated[str, typer.Option(help="Which scenes: a pattern of their ids.")] = "*",
     detections: Annotated[
         Path | None, typer.Option(exists=True, help="Detections in place of labels.")
     ] = None,
@@ -245,6 +246,7 @@ def export(
         raw=raw,
         out=out,
         labels=labels,
+        scenes=scenes,
         detections=detections,
         settings=settings or (),
     ):

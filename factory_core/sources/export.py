@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import geopandas as gpd
@@ -11,7 +12,7 @@ import pandas as pd
 
 from factory_core.catalogue.labels import find_labels, place_labels
 from factory_core.kernel import geo, io
-from factory_core.kernel.errors import LabelError, OutputError
+from factory_core.kernel.errors import LabelError, OutputError, SceneError
 from factory_core.sources import deposit
 from factory_core.sources.annotations import Annotations, Ledger
 from factory_core.sources.exchange import build_format, table
@@ -26,6 +27,7 @@ def export_labels(
     raw: Path,
     out: Path,
     labels: str = "labels/*",
+    scenes: str = "*",
     detections: Path | None = None,
     settings: Sequence[str] = (),
 ) -> Iterator[str]:
@@ -36,6 +38,8 @@ def export_labels(
         raw: Holds `scenes/`.
         out: File or folder to write, by the format; it must not be there yet.
         labels: Glob under `raw` of the labels to take.
+        scenes: Pattern of the ids of the scenes to take; those without labels go out as
+            background.
         detections: GeoParquet of detections to take in their place, with the scenes it names.
         settings: `key=value` for the options of the format.
 
@@ -54,8 +58,10 @@ def export_labels(
         named = {name for frame in frames for name in frame["scene_id"]}
         images = {name: image for name, image in images.items() if name in named}
     else:
-        paths = find_labels(raw, labels)
-        frames = [_placed(io.read_vectors(path), images, path) for path in paths]
+        frames = [_placed(io.read_vectors(path), images, path) for path in find_labels(raw, labels)]
+        images = {name: image for name, image in images.items() if fnmatchcase(name, scenes)}
+        if not images:
+            raise SceneError(f"No scene under {raw} matches `--scenes` ({scenes}).")
     annotations = Annotations(images, dict(_by_scene(frames, images)))
     ledger = Ledger()
     work = out.with_name(f".{out.stem}.partial{out.suffix}")

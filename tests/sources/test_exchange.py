@@ -317,6 +317,14 @@ def test_export_says_what_was_lost_and_never_writes_over(source, raw, tmp_path):
     assert not [path for path in tmp_path.iterdir() if "partial" in path.name]
 
 
+def test_scenes_are_chosen_by_their_ids(source, raw, tmp_path):
+    import_labels(request(source()), raw=raw)
+    lines = list(export_labels("coco", raw=raw, out=tmp_path / "o.json", scenes="*e*r*s"))
+    assert lines[0].startswith("2 labels on 2 of 2 images")
+    with pytest.raises(SceneError, match=r"matches `--scenes` \(x\)"):
+        list(export_labels("coco", raw=raw, out=tmp_path / "p.json", scenes="x"))
+
+
 def test_detections_are_exported_with_their_scores(source, raw, tmp_path):
     import_labels(request(source()), raw=raw)
     frame = gpd.read_parquet(raw / "labels/labels.parquet")
