@@ -16,6 +16,7 @@ import s3fs
 from tests.template.conftest import BIN
 
 KEY, SECRET, BUCKET = "team-member", "0123456789-abcdefghij", "detectors"
+ADMIN = "administrator"
 PARTS = ("master", "volume", "filer", "s3")
 
 
@@ -29,12 +30,16 @@ class Store:
         )
         self.url = f"http://127.0.0.1:{self.ports['s3']}"
         (folder / "data").mkdir(parents=True)
-        identity = {
-            "name": KEY,
-            "credentials": [{"accessKey": KEY, "secretKey": SECRET}],
-            "actions": ["Admin", "Read", "Write", "List", "Tagging"],
-        }
-        (folder / "s3.json").write_text(json.dumps({"identities": [identity]}))
+        allowed = {KEY: ["Read", "Write", "List", "Tagging"], ADMIN: ["Admin"]}
+        identities = [
+            {
+                "name": name,
+                "credentials": [{"accessKey": name, "secretKey": SECRET}],
+                "actions": actions,
+            }
+            for name, actions in allowed.items()
+        ]
+        (folder / "s3.json").write_text(json.dumps({"identities": identities}))
         self.process = None
 
     def start(self):
@@ -81,10 +86,10 @@ class Store:
         self.process.wait()
 
     def files(self):
-        """What stands in it, as fsspec sees it."""
+        """What stands in it, as its administrator sees it."""
         s3fs.S3FileSystem.clear_instance_cache()
         return s3fs.S3FileSystem(
-            key=KEY,
+            key=ADMIN,
             secret=SECRET,
             client_kwargs={"endpoint_url": self.url},
             use_listings_cache=False,
