@@ -32,7 +32,7 @@ class Detector:
 
     Attributes:
         bands: Names of the bands of raw scenes whose files do not tell them.
-        companions: Name of a companion -> pattern of its file beside a scene.
+        companions: Name of a companion -> pattern of its file, seen from the folder of a scene.
         process: Fitted tasks that bring a raw scene to what the model takes.
         engine: Runs the models.
         chain: Makes detections of what they give.
@@ -50,11 +50,12 @@ class Detector:
         Raises:
             SceneError: It cannot be opened or placed.
         """
-        found = {
-            name: io.open_raster(path)
-            for name, pattern in self.companions.items()
-            for path in sorted(scene.parent.glob(companion_file(pattern, scene.stem)))[:1]
-        }
+        found = {}
+        for name, pattern in self.companions.items():
+            named = scene.parent / pattern.format(scene_id=scene.stem)
+            places = [place for place in (named, companion_file(scene, name)) if place.is_file()]
+            if places:
+                found[name] = io.open_raster(places[0])
         return replace(io.open_raster(scene, bands=self.bands), companions=found)
 
     def detect(self, raster: Raster, *, scratch: Path) -> GeoDataFrame:
@@ -80,9 +81,9 @@ class Detector:
         return detections
 
 
-def companion_file(pattern: str, scene_id: str) -> str:
-    """Name of the file of a companion beside its scene, from `catalogue.companions`."""
-    return pattern.format(scene_id=scene_id).rpartition("/")[2]
+def companion_file(scene: Path, name: str) -> Path:
+    """Where a companion lies whose name follows no pattern: `<scene>.<name>.tif` beside it."""
+    return scene.with_name(f"{scene.stem}.{name}.tif")
 
 
 def load_detector(bundle: Path) -> Detector:

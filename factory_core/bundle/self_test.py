@@ -83,7 +83,7 @@ def _try(detector: Detector, place: Raster, bundle: Path) -> GeoDataFrame:
     folder = bundle / FOLDER
     _write(place, folder / SCENE)
     for name, other in place.companions.items():
-        _write(other, folder / companion_file(detector.companions[name], Path(SCENE).stem))
+        _write(other, companion_file(folder / SCENE, name))
     found = detector.detect(detector.open(folder / SCENE), scratch=folder)
     io.write_vectors(found, folder / EXPECTED)
     return found

@@ -75,9 +75,19 @@ def write_inputs(tmp_path, make_raster, ground):
                 nodata=raster.nodata,
                 blocks=[(raster.geobox, raster.read(raster.geobox))],
             )
-            href = f"scenes/{name}.tif"
+            assets = {"image": {"href": f"scenes/{name}.tif"}}
+            for companion, other in given.get("companions", {}).items():
+                assets[companion] = {"href": f"scenes/{name}_{companion}.tif"}
+                io.write_cog(
+                    tmp_path / "raw" / assets[companion]["href"],
+                    geobox=other.geobox,
+                    bands=other.bands,
+                    dtype=other.dtype,
+                    nodata=other.nodata,
+                    blocks=[(other.geobox, other.read(other.geobox))],
+                )
             bands = [{"name": band} for band in raster.bands]
-            rows.append({"id": name, "assets": {"image": {"href": href}}, "bands": bands})
+            rows.append({"id": name, "assets": assets, "bands": bands})
             split = ("train", "test")[min(number, 1)]
             columns = {"scene_id": [name], "block": number, "split": split, "reason": ""}
             blocks.append(gpd.GeoDataFrame(columns, geometry=ground(raster)))

@@ -2,10 +2,13 @@
 
 import numpy as np
 import pytest
+import rasterio
+from rasterio.control import GroundControlPoint
 from rio_cogeo.cogeo import cog_validate
 
 from factory_core.kernel import geo, io
 from factory_core.kernel.errors import ConfigError, SceneError
+from factory_core.kernel.parts import load_part
 from factory_core.process import stage
 
 
@@ -141,3 +144,52 @@ def test_takes_scenes_with_more_bands_than_it_needs(config, write_inputs, tmp_pa
     inputs = write_inputs({"one": {"pixels": noise(), "bands": FOUR}, "two": three})
     stage.run(config, **inputs, out=tmp_path / "processed")
     assert io.open_raster(tmp_path / "processed" / "two.tif").bands == ("red", "green", "blue")
+
+
+@pytest.fixture
+def with_pan(config, write_inputs, make_raster):
+    """Two scenes with their pan, one more without, and a chain that needs it."""
+    config.process.tasks = {
+        "pansharpen": load_part("process", "pansharpen"),
+        "to_8bit": load_part("process", "to_8bit"),
+    }
+    config.process.order = ["pansharpen", "to_8bit"]
+    pan = make_raster(noise(1, shape=(140, 180)), side=0.5, bands=("pan",))
+
+    def write(*, without=()):
+        given = {"pixels": noise(), "bands": FOUR}
+        names = ("one", "two", "three")
+        return write_inputs(
+            {n: given if n in without else {**given, "companions": {"pan": pan}} for n in names}
+        )
+
+    return write
+
+
+def test_hands_companions_to_the_chain(config, with_pan, tmp_path):
+    stage.run(config, **with_pan(), out=tmp_path / "processed")
+    raster = io.open_raster(tmp_path / "processed" / "two.tif")
+    assert raster.geobox.shape == (140, 180)
+    assert geo.resolution_m(raster.geobox) == 0.5
+    assert cog_validate(tmp_path / "processed" / "two.tif", quiet=True)[0]
+
+
+def test_names_the_scene_that_lacks_its_companion(config, with_pan, tmp_path):
+    with pytest.raises(SceneError, match="'three' has no companion 'pan', which `pansharpen`"):
+        stage.run(config, **with_pan(without=("three",)), out=tmp_path / "processed")
+    assert not (tmp_path / "processed").exists()
+
+
+def test_refuses_scenes_that_are_not_on_the_map_in_the_end(config, inputs, tmp_path):
+    for name in ("one", "two", "deg", "tiny"):
+        path = inputs["raw"] / "scenes" / f"{name}.tif"
+        places = [(0, 0, 15, 48), (0, 60, 15, 47.9), (60, 0, 15.1, 48)]
+        gcps = [GroundControlPoint(row=r, col=c, x=x, y=y) for r, c, x, y in places]
+        pixels = io.read_pixels(path)
+        profile = {"width": pixels.shape[2], "height": pixels.shape[1], "count": 4}
+        with rasterio.open(path, "w", **profile, dtype="uint16", gcps=gcps, crs=4326) as sink:
+            sink.write(pixels)
+    config.process.tasks = {"compose_bands": load_part("process", "compose_bands")}
+    config.process.order = ["compose_bands"]
+    with pytest.raises(SceneError, match="Put `rectify_by_points` first in the chain"):
+        stage.run(config, **inputs, out=tmp_path / "processed")
