@@ -29,10 +29,11 @@ def observe_labels(labels: gpd.GeoDataFrame, *, taxonomy: Taxonomy) -> gpd.GeoDa
     """
     shapes = labels.geometry.to_numpy()
     length_m, width_m = _sides_m(shapes)
+    paths = ["/".join(taxonomy.path(str(label))) for label in labels["label"]]
     with np.errstate(divide="ignore", invalid="ignore"):
         aspect = np.where(width_m > 0, length_m / width_m, np.nan)
     return labels.assign(
-        class_path=["/".join(taxonomy.path(str(label))) for label in labels["label"]],
+        class_path=pd.Series(paths, index=labels.index, dtype=object),
         area_m2=shapely.area(shapes),
         length_m=length_m,
         width_m=width_m,

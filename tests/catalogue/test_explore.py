@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from shapely.geometry import box
 
+from factory_core.catalogue import stage
 from factory_core.catalogue.explore.findings import find_imbalances
 from factory_core.catalogue.explore.maps import draw_maps, legend
 from factory_core.catalogue.explore.page import render_page, write_page
@@ -269,8 +270,6 @@ def test_ten_thousand_scenes_fit_on_a_page():
 @pytest.fixture
 def catalogue(config, write_scene, tmp_path):
     """A catalogue of two scenes, one with a label."""
-    from factory_core.catalogue import stage
-
     write_scene("one", tags={"ACQUISITIONDATETIME": "2024-06-01T10:00:00Z"})
     write_scene("two", corner=(501_000, 5_400_000))
     labels = gpd.GeoDataFrame(
@@ -289,6 +288,14 @@ def test_reads_what_the_stage_wrote(catalogue):
     assert list(collection.scenes["labels_count"]) == [1, 0]
     assert collection.scenes["taken"].isna().tolist() == [False, True]
     assert collection.labels["length_px"].tolist() == pytest.approx([10.0], rel=0.01)
+
+
+def test_takes_a_catalogue_without_any_label(config, catalogue, tmp_path):
+    path = tmp_path / "raw" / "labels" / "cars.parquet"
+    gpd.read_parquet(path).iloc[:0].to_parquet(path)
+    stage.run(config, raw=tmp_path / "raw", out=catalogue)
+    write_page(catalogue, out=tmp_path / "page.html")
+    assert "no label yet" in (tmp_path / "page.html").read_text()
 
 
 def test_writes_the_page_with_pictures_the_same_each_time(catalogue, tmp_path):

@@ -98,7 +98,9 @@ def _draw(scenes: gpd.GeoDataFrame, shades: pd.Series, *, width_px: int, most_px
 
     parts = [_scale_bar(scale, height_px, width_px)]
     if width_px > 500:
-        parts = [_graticule((west, south, east, north), place, width_px, height_px), *parts]
+        beside, above = left / (squeeze * scale), top / scale
+        edges = (west - beside, south - above, east + beside, north + above)
+        parts = [_graticule(edges, place, width_px, height_px), *parts]
     # Small ones last, or large ones would hide them.
     order = np.argsort(-shapely.area(scenes.geometry.to_numpy()), kind="stable")
     parts += [_scene(scenes.iloc[row], shades, place) for row in order]

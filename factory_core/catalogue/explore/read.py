@@ -54,7 +54,8 @@ def read_collection(catalogue: Path) -> Collection:
         and pd.api.types.is_numeric_dtype(scenes[name])
     )
     labels = labels.drop(columns=["geometry", "crs"])
-    labels["leaf"] = labels["class_path"].astype(object).str.split("/").str[-1]
+    labels = labels.astype({"class_path": object, "scene_id": object})
+    labels["leaf"] = labels["class_path"].str.split("/").str[-1]
     gsd = scenes["gsd"].reindex(labels["scene_id"]).to_numpy()
     labels["length_px"] = labels["length_m"] / gsd
     counts = labels["scene_id"].value_counts().reindex(scenes.index, fill_value=0)

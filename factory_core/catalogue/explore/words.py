@@ -40,8 +40,8 @@ KNOWN = (
     Condition("water", 0.1, True, "near open water"),
     Condition("season", 0.25, False, "in winter"),
     Condition("season", 0.75, True, "in summer"),
-    Condition("sun_elevation_deg", 30.0, False, "under a low sun (below 30°)"),
-    Condition("off_nadir_deg", 20.0, True, "in a slanted view (above 20°)"),
+    Condition("sun_elevation_deg", 30.0, False, "under a sun lower than 30°"),
+    Condition("off_nadir_deg", 20.0, True, "in a view slanted by more than 20°"),
     Condition("relief_m", 50.0, True, "in hilly country"),
 )
 SILENT = {condition.context for condition in KNOWN} | {
