@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
-import pandas as pd
 import yaml
 
 from factory_core.kernel import io
@@ -22,7 +21,8 @@ from factory_core.kernel.errors import ConfigError, LabelError, nearest
 from factory_core.kernel.parts import load_part
 from factory_core.sources import corrections, deposit, texts
 from factory_core.sources.annotations import Annotations, Format, Ledger
-from factory_core.sources.images import ImageFolder
+from factory_core.sources.images import Image, ImageFolder
+from factory_core.sources.placing import by_scene, place
 
 SHOWN_PROBLEMS = 20
 
@@ -236,19 +236,24 @@ def _told(ledger: Ledger) -> list[str]:
 
 def _corrections(raw: Path, name: str, found: Annotations) -> dict[str, list[str]]:
     """What the labels that come change in those of an earlier import of this name."""
-    before: dict[str, list[gpd.GeoDataFrame]] = {}
-    for path in sorted((raw / deposit.LABELS).glob(f"{name}*.parquet")):
-        if path.stem in (name, *(f"{name}_{kind}" for kind in deposit.KINDS.values())):
-            for scene_id, frame in io.read_by_scene(path):
-                if scene_id in found.images:
-                    crs = str(found.images[scene_id].grid.crs)
-                    before.setdefault(scene_id, []).append(frame.to_crs(crs))
-    joined = {
-        scene_id: gpd.GeoDataFrame(pd.concat(frames, ignore_index=True))
-        for scene_id, frames in before.items()
-    }
-    changes = corrections.compare(joined, found.labels, images=found.images)
+    files = [
+        raw / deposit.LABELS / f"{name}{kind}.parquet"
+        for kind in ("", *(f"_{kind}" for kind in deposit.KINDS.values()))
+    ]
+    images = {**ImageFolder(raw / deposit.SCENES).all(), **found.images}
+    frames = [_on_images(path, images) for path in files if path.is_file()]
+    before = dict(by_scene(frames, found.images))
+    changes = corrections.compare(before, found.labels, images=found.images)
     return {kind: list(ids) for kind, ids in asdict(changes).items()}
+
+
+def _on_images(path: Path, images: Mapping[str, Image]) -> gpd.GeoDataFrame:
+    """The labels of a file on their images; those that lie on none were never sent out."""
+    frame = io.read_vectors(path)
+    try:
+        return place(frame, images, path)
+    except LabelError:
+        return frame[frame["scene_id"].isin(images)]
 
 
 def _outdated(raw: Path, name: str, files: Sequence[str]) -> list[Path]:
