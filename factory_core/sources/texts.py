@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import reprlib
 import stat
 import zipfile
 import zlib
@@ -20,6 +21,7 @@ from factory_core.kernel.errors import LabelError
 MAX_UNPACKED_BYTES = 20_000_000_000
 # Text and imagery shrink to a hundredth at best; a bomb shrinks a thousandfold.
 MAX_RATIO = 200
+MAX_DIGITS = 18
 
 
 def read_text(path: Path) -> str:
@@ -64,6 +66,8 @@ def parse_json(text: str, *, name: str) -> Any:
             f"{name}, line {error.lineno}: not JSON ({error.msg}). The file is cut off or damaged: "
             "export it again."
         ) from error
+    except ValueError as error:
+        raise LabelError(f"{name} holds a number of too many digits ({error}).") from error
     except RecursionError as error:
         raise LabelError(f"{name} nests too deep to be annotations. Export it again.") from error
     except _BadContentError as error:
@@ -197,8 +201,19 @@ def number(value: object, *, name: str) -> float:
     except (TypeError, ValueError):
         found = float("nan")
     if isinstance(value, bool) or not abs(found) < float("inf"):
-        raise LabelError(f"{name} must be a finite number. Received: {value!r}.")
+        raise LabelError(f"{name} must be a finite number. Received: {reprlib.repr(value)}.")
     return found
+
+
+def whole_number(text: str, *, name: str) -> int:
+    """A whole number from 0 up, of a length that can be meant.
+
+    Raises:
+        LabelError: It is none.
+    """
+    if not text.isdecimal() or len(text) > MAX_DIGITS:
+        raise LabelError(f"{name} must be a whole number. Received: {reprlib.repr(text)}.")
+    return int(text)
 
 
 def field(record: object, name: str, kind: type | tuple[type, ...]) -> Any:
@@ -208,7 +223,7 @@ def field(record: object, name: str, kind: type | tuple[type, ...]) -> Any:
         LabelError: `record` is no object, lacks the key, or it has another kind.
     """
     if not isinstance(record, Mapping):
-        raise LabelError(f"expected an object with {name!r}. Received: {str(record)[:80]!r}.")
+        raise LabelError(f"expected an object with {name!r}. Received: {reprlib.repr(record)}.")
     if name not in record:
         keys = ", ".join(map(str, record)) or "none"
         raise LabelError(f"no key {name!r}. Its keys: {keys}.")
@@ -216,7 +231,7 @@ def field(record: object, name: str, kind: type | tuple[type, ...]) -> Any:
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         kinds = kind if isinstance(kind, tuple) else (kind,)
         expected = " or ".join(each.__name__ for each in kinds)
-        raise LabelError(f"{name!r} must be {expected}. Received: {str(value)[:80]!r}.")
+        raise LabelError(f"{name!r} must be {expected}. Received: {reprlib.repr(value)}.")
     return value
 
 

@@ -114,6 +114,5 @@ def _parse(fields: list[str]) -> tuple[str, BaseGeometry, dict[str, Any]]:
         )
     shape = ring([texts.number(value, name="a coordinate") for value in fields[:CORNERS]])
     difficult = fields[CORNERS + 1] if len(fields) > CORNERS + 1 else "0"
-    if not difficult.isdecimal():
-        raise LabelError(f"`difficult` must be a whole number. Received: {difficult!r}.")
-    return fields[CORNERS], shape, {"difficult": int(difficult)} if int(difficult) else {}
+    flag = texts.whole_number(difficult, name="`difficult`")
+    return fields[CORNERS], shape, {"difficult": flag} if flag else {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,10 +83,10 @@ class Yolo:
         self, fields: Sequence[str], classes: Sequence[str], size_wh: tuple[int, int]
     ) -> tuple[str, BaseGeometry, dict[str, Any]]:
         """Class, shape in pixels and score of one line."""
-        number = fields[0]
-        if not number.isdecimal() or int(number) >= len(classes):
+        number = texts.whole_number(fields[0], name="the class")
+        if number >= len(classes):
             raise LabelError(
-                f"the class must be a number from 0 to {len(classes) - 1}. Received: {number!r}."
+                f"the class must be a number from 0 to {len(classes) - 1}. Received: {number}."
             )
         values = np.array([texts.number(value, name="a coordinate") for value in fields[1:]])
         scored = self.confidence and len(values) == 5
@@ -99,7 +100,7 @@ class Yolo:
                 "coordinates are shares of the sides of the image, from 0 to 1. Received: "
                 f"{values[np.abs(values) > MAX_SHARE][0]:g}; are these pixels?"
             )
-        label = classes[int(number)]
+        label = classes[number]
         if len(values) > 5:
             return label, ring(np.ravel(values.reshape(-1, 2) * size_wh).tolist()), {}
         (x, y), (width, height) = values[:2] * size_wh, values[2:4] * size_wh
@@ -240,7 +241,9 @@ def _classes(source: Path) -> tuple[str, ...]:
             names = [name.strip() if isinstance(name, str) else name for name in names]
             wrong = [name for name in names if not isinstance(name, str) or not name]
             if wrong or len(set(names)) < len(names):
-                raise LabelError(f"expected one different name a class. Received: {names}.")
+                raise LabelError(
+                    f"expected one different name a class. Received: {reprlib.repr(names)}."
+                )
         return tuple(names)
     raise LabelError(
         f"{folder} has no {DATA}, {', '.join(LISTS)} that names the classes. Name them: "
@@ -257,7 +260,5 @@ def _from_yaml(text: str) -> Sequence[Any]:
     if isinstance(names, list):
         return names
     if sorted(names, key=str) != sorted(range(len(names)), key=str):
-        raise LabelError(
-            f"`names` must be numbered from 0. Received: {', '.join(map(str, names))}."
-        )
+        raise LabelError(f"`names` must be numbered from 0. Received: {reprlib.repr(names)}.")
     return [names[number] for number in range(len(names))]

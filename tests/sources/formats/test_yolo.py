@@ -79,7 +79,9 @@ def test_a_file_that_holds_no_labels_is_named(source, read):
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        pytest.param({"text": "2 .5 .5 .1 .1"}, r"a\.txt, line 1: .*0 to 1\. Rec.*'2'", id="class"),
+        pytest.param(
+            {"text": "2 .5 .5 .1 .1"}, r"a\.txt, line 1: .*0 to 1\. Received: 2", id="class"
+        ),
         pytest.param({"text": "-1 .5 .5 .1 .1"}, r"a\.txt, line 1: .*'-1'", id="negative class"),
         pytest.param({"text": "0 40 30 10 10"}, r"a\.txt, line 1: .*pixels\?", id="pixels"),
         pytest.param(
