@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -15,9 +15,10 @@ from omegaconf import DictConfig
 
 from factory_core.dataset.contexts import read_contexts
 from factory_core.dataset.labels import number_classes
-from factory_core.dataset.plan import SceneToCut, check_scenes, plan_scene
+from factory_core.dataset.plan import ScenePlan, SceneToCut, check_scenes, plan_scene
 from factory_core.dataset.sample import LAYERS
 from factory_core.dataset.shards import Stats
+from factory_core.dataset.target import Target
 from factory_core.dataset.write import (
     Shard,
     choose_windows,
@@ -30,6 +31,7 @@ from factory_core.kernel import config as configuration
 from factory_core.kernel import io
 from factory_core.kernel.errors import ConfigError, SelectionError
 from factory_core.kernel.geo import Raster, resolution_m
+from factory_core.kernel.taxonomy import Taxonomy
 
 SPLITS = ("train", "val")
 # More windows of train do not change the mean of a band.
@@ -84,11 +86,7 @@ def run(config: DictConfig, *, scenes: Path, catalogue: Path, selection: Path, o
     settings = configuration.section(config, "dataset", Settings)
     target = configuration.build(config.dataset.target, where="dataset.target")
     taxonomy = configuration.taxonomy(config)
-    if target.form in LAYERS and len(taxonomy.names) > MOST_CLASSES:
-        raise ConfigError(
-            f"A mask tells {MOST_CLASSES} classes apart, and `taxonomy.level` {taxonomy.level} has "
-            f"{len(taxonomy.names)}. Train at a lower level, or choose a target of boxes."
-        )
+    _check_classes(target, taxonomy)
     compute = configuration.build(config.compute, where="compute")
     contexts = list(config.get("catalogue", {}).get("contexts") or {})
     key = {
@@ -111,33 +109,12 @@ def run(config: DictConfig, *, scenes: Path, catalogue: Path, selection: Path, o
         for split in SPLITS
         for name, area in areas[split].items()
     ]
-    plan = partial(
-        plan_scene,
-        target=target,
-        classes=taxonomy.names,
-        size_px=settings.window_px,
-        overlap_px=settings.overlap_px,
-    )
+    size = {"size_px": settings.window_px, "overlap_px": settings.overlap_px}
+    plan = partial(plan_scene, target=target, classes=taxonomy.names, **size)
     plans = compute.map(plan, todo, label="scenes")
-    chosen: dict[str, pd.DataFrame] = {}
-    shards: list[Shard] = []
+    tables, shards = _choose(plans, settings)
     for split in SPLITS:
-        mine = [plan for plan in plans if plan.split == split]
-        table = pd.concat([plan.table for plan in mine], ignore_index=True)
-        _check_windows(table, split, areas[split].values(), reference, settings)
-        numbers = choose_windows(
-            table,
-            background_share=settings.background_share if split == "train" else 1.0,
-            seed=settings.seed,
-        )
-        chosen[split] = table.iloc[numbers]
-        shards += make_shards(
-            [plan.cut for plan in mine],
-            numbers,
-            split=split,
-            shard_windows=settings.shard_windows,
-            measured=MEASURED_WINDOWS if split == "train" else 0,
-        )
+        _check_windows(tables[split], split, areas[split].values(), reference, settings)
     with io.staged(out, key=key) as work:
         finished = work / "finished"
         for folder in (finished, *(work / split for split in SPLITS)):
@@ -147,9 +124,9 @@ def run(config: DictConfig, *, scenes: Path, catalogue: Path, selection: Path, o
         for split in SPLITS:
             written = [r for shard, r in zip(shards, results, strict=True) if shard.split == split]
             kept = np.concatenate([result.kept for result in written])
-            chosen[split] = chosen[split][kept].reset_index(drop=True)
-            _check_windows(chosen[split], split, areas[split].values(), reference, settings)
-            write_tables(chosen[split], written, form=target.form, out=work / split)
+            tables[split] = tables[split][kept].reset_index(drop=True)
+            _check_windows(tables[split], split, areas[split].values(), reference, settings)
+            write_tables(tables[split], written, form=target.form, out=work / split)
         mean, deviation = measure_bands(results)
         stats = Stats(
             form=target.form,
@@ -161,11 +138,19 @@ def run(config: DictConfig, *, scenes: Path, catalogue: Path, selection: Path, o
             window_px=settings.window_px,
             mean=tuple(mean),
             deviation=tuple(deviation),
-            windows={split: len(chosen[split]) for split in SPLITS},
-            labelled={split: int((chosen[split]["labels"] > 0).sum()) for split in SPLITS},
+            windows={split: len(tables[split]) for split in SPLITS},
+            labelled={split: int((tables[split]["labels"] > 0).sum()) for split in SPLITS},
         )
         io.write_json(asdict(stats), work / "stats.json")
         shutil.rmtree(finished)
+
+
+def _check_classes(target: Target, taxonomy: Taxonomy) -> None:
+    if target.form in LAYERS and len(taxonomy.names) > MOST_CLASSES:
+        raise ConfigError(
+            f"A mask tells {MOST_CLASSES} classes apart, and `taxonomy.level` {taxonomy.level} has "
+            f"{len(taxonomy.names)}. Train at a lower level, or choose a target of boxes."
+        )
 
 
 def _areas(selection: Path, split: str) -> dict[str, gpd.GeoSeries]:
@@ -176,6 +161,28 @@ def _areas(selection: Path, split: str) -> dict[str, gpd.GeoSeries]:
             "share in `select.split`."
         )
     return areas
+
+
+def _choose(
+    plans: Sequence[ScenePlan], settings: Settings
+) -> tuple[dict[str, pd.DataFrame], list[Shard]]:
+    """The windows to write of each split, and the shards that they go to."""
+    tables: dict[str, pd.DataFrame] = {}
+    shards: list[Shard] = []
+    for split in SPLITS:
+        mine = [plan for plan in plans if plan.split == split]
+        table = pd.concat([plan.table for plan in mine], ignore_index=True)
+        share = settings.background_share if split == "train" and table["labels"].any() else 1.0
+        chosen = choose_windows(table, background_share=share, seed=settings.seed)
+        tables[split] = table.iloc[chosen]
+        shards += make_shards(
+            [plan.cut for plan in mine],
+            chosen,
+            split=split,
+            shard_windows=settings.shard_windows,
+            measured=MEASURED_WINDOWS if split == "train" else 0,
+        )
+    return tables, shards
 
 
 def _check_windows(
