@@ -89,6 +89,8 @@ def to_crs(series: gpd.GeoSeries, crs: str) -> gpd.GeoSeries:
 
 def move(geometry: BaseGeometry, *, source: object, target: object) -> BaseGeometry:
     """One geometry in another CRS."""
+    if str(source) == str(target):
+        return geometry
     return to_crs(gpd.GeoSeries([geometry], crs=source), str(target)).iloc[0]
 
 

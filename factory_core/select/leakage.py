@@ -8,6 +8,7 @@ from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
+import shapely
 from pyproj import CRS
 from shapely import STRtree
 from shapely.geometry.base import BaseGeometry
@@ -131,10 +132,12 @@ def _by_split(frame: gpd.GeoDataFrame) -> Iterator[tuple[str, BaseGeometry]]:
 
 
 def _areas(frame: gpd.GeoDataFrame) -> Iterator[tuple[tuple[str, str], CRS, BaseGeometry]]:
-    for (scene_id, split), rows in frame[frame["split"].isin(SPLITS)].groupby(
-        ["scene_id", "split"]
-    ):
-        yield (str(scene_id), str(split)), frame.crs, rows.union_all()
+    splits, shapes, crs = frame["split"].to_numpy(), frame.geometry.to_numpy(), frame.crs
+    for split in SPLITS:
+        own = shapes[splits == split]
+        if len(own):
+            scene_id = str(frame["scene_id"].iloc[0])
+            yield (scene_id, split), crs, shapely.union_all(own)
 
 
 def _to(area: BaseGeometry, crs: CRS, *, source: CRS) -> BaseGeometry:

@@ -7,6 +7,8 @@ from typing import Any
 
 import geopandas as gpd
 import numpy as np
+import shapely
+from shapely import STRtree
 
 from factory_core.kernel.errors import SelectionError
 from factory_core.kernel.taxonomy import Taxonomy
@@ -29,14 +31,16 @@ def measure_balance(
     area_m2 = dict.fromkeys((*SPLITS, "left_out"), 0.0)
     counts = {split: dict.fromkeys(taxonomy.all_names(), 0) for split in area_m2}
     for scene_id, own in blocks.items():
-        rows = own.assign(split=own["split"].replace("", "left_out"))
-        for split, area in rows.area.groupby(rows["split"]).sum().items():
-            area_m2[str(split)] += float(area)
-        if scene_id in labels:
-            points = labels[scene_id].set_geometry(labels[scene_id].representative_point())
-            met = gpd.sjoin(points, rows[["split", "geometry"]], predicate="intersects")
-            met = met[~met.index.duplicated()]  # a point on the edge of two blocks
-            for label, split in zip(met["label"], met["split"], strict=True):
+        splits = own["split"].replace("", "left_out").to_numpy()
+        shapes = own.geometry.to_numpy()
+        for split, area in zip(splits, shapely.area(shapes), strict=True):
+            area_m2[split] += float(area)
+        if scene_id in labels and len(labels[scene_id]):
+            points = labels[scene_id].representative_point().to_numpy()
+            place, block = STRtree(shapes).query(points, predicate="intersects")
+            _, first = np.unique(place, return_index=True)  # a point on the edge of two blocks
+            names = labels[scene_id]["label"].to_numpy()[place[first]]
+            for label, split in zip(names, splits[block[first]], strict=True):
                 for name in taxonomy.path(label):
                     counts[split][name] += 1
     return {"labels": counts, "area_m2": area_m2}
