@@ -61,7 +61,7 @@ class SpaceNetCsv:
                 if geometry.is_empty:
                     continue
                 _check_new(row, seen)
-                if not (there := _parse(row.get("PolygonWKT_Geo", EMPTY))).is_empty:
+                if not (there := _parse(row.get("PolygonWKT_Geo") or EMPTY)).is_empty:
                     check_sound(there)  # not taken: the pixels are what was drawn
                 kind = "building" if column == "PolygonWKT_Pix" else "road"
                 label = row.get("label") or self.default_label or kind
