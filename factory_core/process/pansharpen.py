@@ -46,7 +46,8 @@ class Pansharpen:
     The bands are resampled to its grid (M) and summed with weights to what the pan would
     be without its detail (I). Then, with P the pan:
 
-    `brovey`: M times P / I, as `gdal_pansharpen`. It keeps the ratios of the bands.
+    `brovey`: M times P / I, as `gdal_pansharpen`. It keeps the ratios of the bands; where I is
+    not positive, M stays.
     `additive`: M + P' - I, where P' is P with the mean and deviation of I (generalised IHS).
     `gram_schmidt`: M + g (P' - I), where g is the covariance of M and I over the variance
     of I, for each band.
@@ -106,7 +107,8 @@ class Pansharpen:
                 smooth += band * weight
             if self.method == "brovey":
                 with np.errstate(divide="ignore", invalid="ignore"):
-                    bands *= np.where(smooth > 0, detail / smooth, np.nan)
+                    factor = np.where(smooth > 0, detail / smooth, 1)
+                bands *= np.where(np.isnan(smooth), np.nan, factor)
             else:
                 added = detail * found.scale + found.offset - smooth
                 bands += found.gains[:, None, None] * added

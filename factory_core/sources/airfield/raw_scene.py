@@ -70,7 +70,9 @@ def view_from_the_side(
         azimuth_deg: Whence the satellite looks, clockwise from north.
         turn_deg: How far the image is turned, clockwise.
     """
-    model, shape = _model(grid, off_nadir_deg, azimuth_deg, turn_deg)
+    model, shape = sensor_model(
+        grid, off_nadir_deg=off_nadir_deg, azimuth_deg=azimuth_deg, turn_deg=turn_deg
+    )
     columns, rows = np.meshgrid(np.arange(shape[1]) + 0.5, np.arange(shape[0]) + 0.5)
     across, down = trace(model, grid, columns, rows)
     there = np.stack([down - 0.5, across - 0.5])
@@ -106,8 +108,8 @@ def trace(
     return across, down
 
 
-def _model(
-    grid: GeoBox, off_nadir_deg: float, azimuth_deg: float, turn_deg: float
+def sensor_model(
+    grid: GeoBox, *, off_nadir_deg: float, azimuth_deg: float, turn_deg: float
 ) -> tuple[Rpc, tuple[int, int]]:
     """A model that sees all of `grid` in pixels of about its size, and the shape of its image."""
     to_degrees = Transformer.from_crs(str(grid.crs), GEOGRAPHIC, always_xy=True)
