@@ -84,7 +84,7 @@ def share_out(problem: Problem) -> np.ndarray:
     37, 2010) of one step. Last, single units move as long as that helps.
 
     Measured against sharing out one by one (Sechidis et al., On the stratification of
-    multi-label data, ECML 2011), which it replaced: `benchmarks/select.py`.
+    multi-label data, ECML 2011), which it replaced: `benchmarks/balance.py`.
 
     Returns:
         `(unit, split)`, bool, at most one a row.

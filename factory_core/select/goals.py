@@ -124,15 +124,16 @@ def _share_goals(
 ) -> Iterator[Goal]:
     """In each split its share of each class, of each context, and of the ground."""
     shared = np.array([unit.is_free or unit.held for unit in units])
-    if not wishes.shares or not any(unit.is_free for unit in units):
+    open_ = [split for split in SPLITS if wishes.shares.get(split, 0.0) > 0]
+    if len(open_) < 2 or not any(unit.is_free for unit in units):
         return
     for name, amounts, weight in _to_balance(counts, wishes, taxonomy):
         own = np.where(shared, amounts, 0.0)
         total = own.sum()
         if total <= 0:
             continue
-        for number, split in enumerate(SPLITS):
-            share = wishes.shares[split]
+        for split in open_:
+            share, number = wishes.shares[split], SPLITS.index(split)
             table = np.repeat(-share * own[:, None], len(SPLITS), axis=1)
             table[:, number] += own
             yield Goal(f"{split} of {name}", table, 0.0, 0.0, total * kept, weight)

@@ -100,10 +100,13 @@ def refuse_leaks(
     if not leaks:
         return
     write_map(
-        [*_shapes(blocks), *(Shape(leak.ground, "leak", str(leak)) for leak in leaks)],
+        [
+            *_shapes(blocks),
+            *(Shape(leak.ground, "leak", f"{leak.first[0]}: {leak}") for leak in leaks),
+        ],
         map_file,
         title="Splits that share ground",
-        tables={"In common": [("first", "second", ""), *(_row(leak) for leak in leaks)]},
+        tables={"Pairs": [("first", "second", "in common"), *(_row(leak) for leak in leaks)]},
     )
     pairs = "; ".join(str(leak) for leak in leaks[:5])
     more = f"; and {len(leaks) - 5} more" if len(leaks) > 5 else ""

@@ -30,6 +30,7 @@ KINDS = {
     "moved": ("#e5c1dc", "#b0478f", "moved to another split"),
     "leak": ("#d5403a", "#7d0f0b", "in two splits"),
 }
+QUIET = ("train", "val", "test", "left out", "unchanged")
 WIDTH_PX, HEIGHT_PX, MARGIN_PX = 560, 400, 26
 MOST_PLACES = 24
 METRES_A_DEGREE = 111_320.0
@@ -99,10 +100,10 @@ def _places(shapes: Sequence[Shape]) -> list[list[Shape]]:
     names = [str(number) for number in range(len(shapes))]
     links = [(names[a], names[b]) for a, b in zip(one.tolist(), two.tolist(), strict=True) if a < b]
     found = [[shapes[int(name)] for name in own] for own in group(names, links)]
-    quiet = ("train", "val", "test", "left out", "unchanged")
-    return sorted(
-        found, key=lambda own: (-sum(shape.kind not in quiet for shape in own), -len(own))
-    )
+    told = [sum(shape.kind not in QUIET for shape in own) for own in found]
+    order = sorted(range(len(found)), key=lambda n: (-told[n], -len(found[n])))
+    # Where some places have something to say, the others are left away.
+    return [found[n] for n in order if told[n] or not any(told)]
 
 
 def _panel(shapes: Sequence[Shape]) -> str:
@@ -110,8 +111,8 @@ def _panel(shapes: Sequence[Shape]) -> str:
     middle = (low + high) / 2
     east_m = METRES_A_DEGREE * max(math.cos(math.radians(middle)), 1e-3)
     wide_m, tall_m = max((right - left) * east_m, 1.0), max((high - low) * METRES_A_DEGREE, 1.0)
-    scale = min((WIDTH_PX - 2 * MARGIN_PX) / wide_m, (HEIGHT_PX - 3 * MARGIN_PX) / tall_m)
-    start = ((WIDTH_PX - wide_m * scale) / 2, MARGIN_PX)
+    scale = min((WIDTH_PX - 2 * MARGIN_PX) / wide_m, (HEIGHT_PX - 3.5 * MARGIN_PX) / tall_m)
+    start = ((WIDTH_PX - wide_m * scale) / 2, 1.5 * MARGIN_PX)
 
     def to_px(places: np.ndarray) -> np.ndarray:
         x = start[0] + (places[:, 0] - left) * east_m * scale
@@ -127,11 +128,19 @@ def _panel(shapes: Sequence[Shape]) -> str:
     bar_px = length_m * scale
     return (
         f'<svg viewBox="0 0 {WIDTH_PX} {HEIGHT_PX}" role="img">\n{paths}\n'
+        f'<text x="{MARGIN_PX}" y="{MARGIN_PX - 4}" class="name">{escape(_names(shapes))}</text>'
         f'<line x1="{MARGIN_PX}" y1="{bottom}" x2="{MARGIN_PX + bar_px:.1f}" y2="{bottom}" '
         f'class="bar"/><text x="{MARGIN_PX + bar_px + 6:.1f}" y="{bottom + 4}">{words}</text>'
         f'<text x="{WIDTH_PX - MARGIN_PX}" y="{bottom + 4}" text-anchor="end">'
         f"{_degrees(middle, 'N', 'S')} {_degrees((left + right) / 2, 'E', 'W')}</text></svg>"
     )
+
+
+def _names(shapes: Sequence[Shape]) -> str:
+    """The scenes of a place, as far as there is room."""
+    names = list(dict.fromkeys(shape.title.partition(":")[0] for shape in shapes))
+    text = ", ".join(names[:3])[:60]
+    return f"{text} and {len(names) - 3} more" if len(names) > 3 else text
 
 
 def _path(shape: Shape, to_px: object) -> str:
@@ -187,6 +196,7 @@ svg {{ border: 1px solid #d5dae0; border-radius: 6px; background: #fafbfc; width
 svg text {{ font-size: 12px; fill: #4a545e; }}
 svg path {{ stroke-linejoin: round; fill-opacity: .85; }}
 svg path:hover {{ fill-opacity: 1; stroke-width: 3; }}
+svg .name {{ font-size: 13px; font-weight: 600; fill: #1d2329; }}
 .bar {{ stroke: #4a545e; stroke-width: 3; }}
 table {{ border-collapse: collapse; margin: 1rem 0 1.5rem; }}
 th, td {{ text-align: left; padding: .3rem 1rem .3rem 0; border-bottom: 1px solid #e3e6ea;

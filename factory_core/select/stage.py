@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -160,6 +161,8 @@ def run(
         now = held_ground.remember(earlier, blocks, known.hashes, version=version)
         held_ground.write_test_ground(now, test_ground)
     report.print_report(balance, goals)
+    if test_ground and now != held:
+        print(f"{test_ground} has more ground of test: commit it.", file=sys.stderr)
 
 
 def _pool(
