@@ -49,8 +49,8 @@ def check_place(geometry: BaseGeometry, crs: CRS) -> None:
     if not inside.all():
         x, y = geometry.centroid.coords[0]
         raise LabelError(
-            f"the coordinates ({x:.9g}, {y:.9g}) lie far outside the area of {crs.name}. Another "
-            "CRS, or x and y exchanged? Correct the CRS of the file, or the record."
+            f"the coordinates ({x:.9g}, {y:.9g}) lie far outside the area of {crs.name}: labels of "
+            "another place, another CRS, or x and y exchanged? Correct the file, or the record."
         )
 
 

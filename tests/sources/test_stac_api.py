@@ -19,6 +19,7 @@ from factory_core.kernel import config, io
 from factory_core.kernel.errors import ConfigError, LabelError, SceneError
 from factory_core.kernel.parts import CONF, load_part
 from factory_core.sources.annotations import Ledger
+from factory_core.sources.exchange import Request, import_labels
 from factory_core.sources.images import ImageFolder
 from tests.stac_server import free_port, postgres, serve_files, stac_fastapi
 
@@ -178,6 +179,10 @@ def read(url, into, *, keep_going=False, **fields):
     return part.read(url, images=ImageFolder(None, fetched=into), ledger=ledger), ledger
 
 
+def files_in(folder):
+    return {path.name for path in folder.rglob("*") if path.is_file()}
+
+
 pytestmark = pytest.mark.slow
 
 
@@ -186,7 +191,7 @@ def test_fetches_scenes_with_their_labels(api, tmp_path):
     found, ledger = read(url, tmp_path / "raw", collections=["scenes", "labels"])
     assert sorted(found.images) == ["middle", "north", "south"]
     for name, image in found.images.items():
-        assert image.path == tmp_path / "raw" / "scenes" / f"{name}.tif"
+        assert image.path.name == f"{name}.tif"
         assert image.path.read_bytes() == (files_at / f"{name}.tif").read_bytes()
         assert image.grid == grid_of(name)
     assert list(found.labels) == ["middle"]
@@ -202,10 +207,10 @@ def test_the_catalogue_takes_what_came(api, tmp_path):
 
     url, *_ = api
     raw = tmp_path / "raw"
-    found, _ = read(url, raw, collections=["labels"])
-    shutil.rmtree(raw / "labels")
-    (frame,) = found.labels.values()
-    io.write_vectors(frame.assign(scene_id="middle"), raw / "labels" / "cars.parquet")
+    request = Request("stac_api", url, name="cars", settings=["collections=[labels]"])
+    receipt = import_labels(request, raw=raw)
+    assert (receipt["images"], receipt["labels"]) == (1, {"car": 1, "truck": 1})
+    assert sorted(path.name for path in raw.iterdir()) == ["imports", "labels", "scenes"]
     settings = OmegaConf.load(CONF / "factory.yaml")
     chosen = OmegaConf.merge(
         {"catalogue": settings.catalogue},
@@ -254,7 +259,7 @@ def test_goes_on_where_it_stopped(api, tmp_path):
             read(url, tmp_path / "raw", collections=["scenes"])
     finally:
         del faults["north.tif"]
-    had = {path.name for path in (tmp_path / "raw" / "scenes").iterdir()}
+    had = files_in(tmp_path / "raw")
     assert "north.tif" not in had
     asked.clear()
     found, _ = read(url, tmp_path / "raw", collections=["scenes"])
@@ -268,7 +273,7 @@ def test_asks_again_when_a_download_breaks_off(api, tmp_path):
     with pytest.raises(SceneError, match=r"cut\.tif breaks off"):
         read(url, tmp_path / "raw", collections=["cut"])
     assert asked == ["cut.tif", "cut.tif"]
-    assert list((tmp_path / "raw" / "scenes").iterdir()) == []
+    assert not files_in(tmp_path / "raw")
 
 
 @pytest.mark.parametrize(
