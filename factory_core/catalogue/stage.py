@@ -172,8 +172,7 @@ def _labels_of(item: Mapping[str, Any], frames: list[gpd.GeoDataFrame]) -> gpd.G
 def _cells_of(measured: Mapping[str, Any], *, cell_m: float) -> gpd.GeoDataFrame:
     """The contexts of the cells of one scene, with their outlines in its CRS in metres."""
     grid = grid_of(measured["item"])
-    cells = pd.DataFrame(measured["cells"], dtype=float)
     outlines = outline_cells(grid, cut_cells(grid, cell_m=cell_m))
-    cells.index = outlines.index
+    cells = pd.DataFrame(measured["cells"], index=outlines.index, dtype=float)
     cells.insert(0, "scene_id", measured["item"]["id"])
     return gpd.GeoDataFrame(cells, geometry=outlines, crs=outlines.crs)

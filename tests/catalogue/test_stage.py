@@ -261,6 +261,15 @@ def test_a_damaged_earlier_catalogue_is_measured_anew(config, raw, tmp_path, mea
     assert (out / name).read_bytes() == before
 
 
+def test_cells_without_a_context_are_cells_too(config, raw, tmp_path, measured):
+    config.catalogue.contexts = {}
+    for _ in range(2):
+        stage.run(config, raw=raw, out=tmp_path / "catalogue")
+    assert measured == ["one", "two"]
+    cells = dict(io.read_by_scene(tmp_path / "catalogue" / "contexts.parquet"))
+    assert [len(frame) for frame in cells.values()] == [6, 6]
+
+
 def test_companions_are_assets_and_no_scenes(config, raw, tmp_path):
     shutil.copy(raw / "scenes" / "one.tif", raw / "scenes" / "one_PAN.tif")
     config.catalogue.companions = {"pan": "{scene_id}_PAN.tif"}
