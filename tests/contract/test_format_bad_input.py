@@ -4,7 +4,9 @@ Each format writes good labels, which are then broken in every way that its file
 new format is tested without a line added here.
 """
 
+import contextlib
 import json
+import random
 import re
 import shutil
 from dataclasses import dataclass
@@ -27,7 +29,9 @@ NAMES = [part.name for part in list_parts("format") if part.name not in READ_ALO
 TEXT = (".json", ".geojson", ".txt", ".xml", ".csv")
 ON = ("degrees", "metres")
 # How a message tells which record of a file is bad.
-PLACE = re.compile(r"(<\w+>|line|row|annotation|feature|record|task|item|region|result|label) \W?\w*\d")
+PLACE = re.compile(
+    r"(<\w+>|line|row|annotation|feature|record|task|item|region|result|label) \W?\w*\d"
+)
 
 
 @dataclass(frozen=True)
@@ -249,3 +253,43 @@ def test_bad_shapes_are_refused_by_their_place(form, images, tmp_path, name):
 
 def test_what_is_not_there_is_refused(form, images, tmp_path):
     assert "missing" in refused(form, tmp_path / "missing", images, "missing")
+
+
+# What is put in the place of a word or number, or between two.
+ODD = [
+    b"",
+    b"-1",
+    b"nan",
+    b"1e999",
+    b'"',
+    b"{",
+    b"[]",
+    b"null",
+    b"<a>",
+    b"\x00",
+    b"\xff",
+    b"9" * 5000,
+]
+WORDS = re.compile(rb'[\w.+-]+|"[^"]*"|[^\s\w]')
+EDITS = 40
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of GEOS and GDAL, on numbers that overflow
+def test_no_edit_of_any_file_ends_in_a_traceback(form, images, tmp_path):
+    form.write(annotate(images, good_rows(form), on=ON), tmp_path / "good", ledger=Ledger())
+    good = tmp_path / "good"
+    files = [good] if good.is_file() else sorted(p for p in good.rglob("*") if p.is_file())
+    rng = random.Random(0)  # noqa: S311 - the same edits each time
+    for _ in range(EDITS):
+        path = rng.choice(files)
+        before = content = path.read_bytes()
+        for _ in range(rng.randint(1, 3)):
+            words = list(WORDS.finditer(content)) or [re.match(b"", content)]
+            start, stop = rng.choice(words).span()
+            content = content[:start] + rng.choice(ODD) + content[rng.choice([start, stop]) :]
+        path.write_bytes(content)
+        for keep_going in (False, True):
+            with contextlib.suppress(LabelError, SceneError):
+                form.read(good, images=images, ledger=Ledger(keep_going=keep_going))
+        path.write_bytes(before)

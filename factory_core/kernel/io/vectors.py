@@ -9,6 +9,7 @@ import geopandas as gpd
 import pandas as pd
 from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, GeometryError
 from pyproj import CRS
+from pyproj.exceptions import CRSError
 from shapely.errors import GEOSException
 
 from factory_core.kernel.errors import LabelError, OutputError
@@ -16,7 +17,7 @@ from factory_core.kernel.io.outputs import not_written, staged_file
 
 DRIVERS = {".gpkg": "GPKG", ".geojson": "GeoJSON", ".parquet": "Parquet"}
 READ_ONLY = (".shp",)
-DAMAGED = (DataSourceError, DataLayerError, FeatureError, GeometryError, GEOSException)
+DAMAGED = (CRSError, DataSourceError, DataLayerError, FeatureError, GeometryError, GEOSException)
 LONGITUDE_LATITUDE = "EPSG:4326"
 
 
