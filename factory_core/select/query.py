@@ -28,7 +28,7 @@ FUNCTIONS = frozenset(
     least greatest coalesce ifnull nullif isnan isfinite isinf trunc
     ~~ !~~ ~~* !~~* like_escape not_like_escape ilike_escape not_ilike_escape
     lower upper trim ltrim rtrim length strlen contains starts_with prefix ends_with suffix
-    substring substr left right replace regexp_matches regexp_full_match regexp_extract
+    substring substr left right regexp_matches regexp_full_match regexp_extract
     split_part strpos instr concat
     year month day hour minute second quarter week dayofyear yearday dayofweek weekday isodow
     date_part datepart date_trunc datetrunc make_date strftime epoch

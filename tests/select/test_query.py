@@ -111,6 +111,7 @@ HOSTILE = [
     "true /* ",
     "length(repeat('x', 100000000000)) > 0",
     "len(range(1000000000000)) > 0",
+    "length(replace(replace(id, 'a', 'aaaaaaaaaaaaaaaa'), 'a', 'aaaaaaaaaaaaaaaa')) > 0",
     "len(list_transform([1], x -> x)) > 0",
     "query('SELECT 1') IS NULL",
     "nextval('x') > 0",
