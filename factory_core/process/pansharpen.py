@@ -67,7 +67,7 @@ class Pansharpen:
         ValueError: Weights that are negative, or all 0.
     """
 
-    method: Literal["brovey", "additive", "gram_schmidt"] = "gram_schmidt"
+    method: Literal["brovey", "additive", "gram_schmidt"] = "brovey"
     weights: Literal["fitted", "equal"] | tuple[float, ...] = "fitted"
     companion: str = "pan"
     resampling: Literal["bilinear", "cubic"] = "cubic"

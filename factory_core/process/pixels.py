@@ -108,7 +108,10 @@ def to_dtype(found: np.ndarray, raster: Raster, *, nodata: float, lowest: float)
     kind = np.dtype(raster.dtype)
     empty = np.isnan(found)
     if kind.kind in "iu":
-        found = np.clip(np.rint(np.where(empty, 0, found)), lowest, np.iinfo(kind).max)
+        limits = np.iinfo(kind)
+        found = np.clip(np.rint(np.where(empty, 0, found)), lowest, limits.max)
+        # What has data is never taken for what has none.
+        found[found == nodata] += 1 if nodata < limits.max else -1
     return np.where(empty, nodata, found).astype(kind)
 
 

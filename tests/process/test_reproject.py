@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
 from pyproj import Transformer
+from scipy.ndimage import maximum_filter, minimum_filter
 
-from factory_core.kernel import geo
+from factory_core.kernel import geo, io
 from factory_core.kernel.config import build
 from factory_core.kernel.errors import ConfigError
 from factory_core.process.reproject import Reproject
@@ -156,3 +157,32 @@ def test_takes_one_pixel(make_raster):
 def test_refuses_fields(fields):
     with pytest.raises(ConfigError, match="task"):
         build({"_target_": "factory_core.process.reproject.Reproject", **fields}, where="task")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("resampling", ["nearest", "bilinear", "cubic"])
+@pytest.mark.parametrize(
+    ("crs", "resolution_m"),
+    [("EPSG:32633", 0.7), ("EPSG:32632", 0.9), ("EPSG:3035", 1.0)],
+    ids=["finer", "turned", "other datum"],
+)
+def test_agrees_with_gdalwarp(tmp_path, make_raster, gdalwarp, resampling, crs, resolution_m):
+    raster = make_raster(RNG.integers(1, 9000, (1, 150, 160)).astype("uint16"), nodata=0)
+    path = tmp_path / "scene.tif"
+    io.write_cog(
+        path,
+        geobox=raster.geobox,
+        bands=raster.bands,
+        dtype=raster.dtype,
+        nodata=0,
+        blocks=[(raster.geobox, raster.read(raster.geobox))],
+    )
+    part = Reproject(crs=crs, resolution_m=resolution_m, resampling=resampling)
+    result = part(io.open_raster(path))
+    (found,) = result.read(result.geobox).astype(float)
+    (expected,) = gdalwarp(path, grid=result.geobox, options=["-r", resampling])
+    inner = minimum_filter((found > 0) & (expected > 0), size=9, mode="constant", cval=False)
+    steepest = maximum_filter(expected, size=3) - minimum_filter(expected, size=3)
+    assert inner.sum() > 9000
+    share = (abs(found - expected) <= 1 + 0.01 * steepest)[inner].mean()
+    assert share > (0.999 if resampling != "nearest" else 0.98)

@@ -134,12 +134,22 @@ def sensor_model(
 
     def numerator(terms: np.ndarray, bend: float) -> tuple[float, ...]:
         # 1, x, y, z, xy, xz, yz, xx, yy, zz, and the ten of third order.
-        return (0.0, *terms, bend, 0.0, 2e-5, bend / 2, -bend, 0.0, *([0.0] * 10))
+        return (
+            0.0,
+            *(float(term) for term in terms),
+            bend,
+            0.0,
+            2e-5,
+            bend / 2,
+            -bend,
+            0.0,
+            *([0.0] * 10),
+        )
 
     denominator = (1.0, 2e-4, -1e-4, 5e-5, *([0.0] * 16))
     model = Rpc(
-        line_offset_px=scale[1] - 0.5,
-        sample_offset_px=scale[0] - 0.5,
+        line_offset_px=float(scale[1]) - 0.5,
+        sample_offset_px=float(scale[0]) - 0.5,
         latitude_offset_deg=float(middle[1]),
         longitude_offset_deg=float(middle[0]),
         height_offset_m=HEIGHT_M,
