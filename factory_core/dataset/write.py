@@ -145,7 +145,7 @@ def write_shard(shard: Shard, *, target: Target, out: Path, finished: Path) -> W
             of_layers = shape if len(layers) == 1 else (*shape, len(layers))
             masks = _open(files, out / shard.split / f"masks-{shard.name}.npy", of_layers, "uint8")
         for number, (pixels, drawn) in enumerate(_windows(shard.cuts, target)):
-            if raster.nodata is not None and not (pixels != raster.nodata).any():
+            if raster.nodata is not None and _is_empty(pixels, nodata=raster.nodata):
                 continue
             kept[number] = True
             if isinstance(drawn, Boxes | OrientedBoxes):
@@ -209,6 +209,11 @@ def _runs(cut: Cut) -> Iterator[range]:
                 continue
         yield range(start, stop)
         start = stop
+
+
+def _is_empty(pixels: np.ndarray, *, nodata: float) -> bool:
+    """Whether no pixel has data; the first row mostly says so at once."""
+    return bool((pixels[:, 0] == nodata).all() and (pixels == nodata).all())
 
 
 def _totals(pixels: np.ndarray, *, nodata: float | None) -> np.ndarray:
