@@ -1,5 +1,6 @@
 """The contexts against what is known: even surfaces, made-up ground, and the airfields."""
 
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from factory_core.catalogue.snow import Snow
 from factory_core.catalogue.sources import find_scenes
 from factory_core.catalogue.sun_elevation import SunElevation
 from factory_core.catalogue.vegetation import Vegetation
+from factory_core.catalogue.view import Overview
 from factory_core.catalogue.water import Water
 from factory_core.kernel import io
 from factory_core.kernel.errors import SceneError
@@ -341,6 +343,21 @@ CONTEXTS = {
 }
 
 
+@dataclass(frozen=True)
+class VisibleOnly:
+    """A context that gets blue, green and red alone."""
+
+    context: object
+
+    def __call__(self, view):
+        image, scene = ({name: i[name] for name in VISIBLE} for i in (view.image, view.scene.image))
+        return self.context(replace(view, image=image, detail=image, scene=Overview(scene)))
+
+
+SPECTRAL_NAMES = ("snow", "vegetation", "shadow", "water", "cloud")
+CONTEXTS |= {f"visible_{name}": VisibleOnly(CONTEXTS[name]) for name in SPECTRAL_NAMES}
+
+
 @pytest.fixture(scope="module")
 def measured(airfield):
     """What is measured in the airfields, and what is true."""
@@ -361,6 +378,18 @@ def test_snow_plants_and_shade_are_near_the_truth_under_clear_air(measured):
             assert found[name]["snow"] == pytest.approx(true["snow"], abs=0.12), name
             assert found[name]["vegetation"] == pytest.approx(true["vegetation"], abs=0.12), name
             assert found[name]["shadow"] == pytest.approx(true["shadow"], abs=0.06), name
+
+
+def test_visible_bands_alone_come_near_the_truth_too(measured):
+    found, truth = measured
+    for name, true in truth.items():
+        values = found[name]
+        assert values["visible_water"] < 0.04, name
+        if true["snow"] == 0:
+            assert values["visible_cloud"] < 0.02, name
+        if true["haze"] == 0:
+            for key in ("snow", "vegetation", "shadow"):
+                assert values[f"visible_{key}"] == pytest.approx(true[key], abs=0.12), (name, key)
 
 
 def test_a_low_sun_throws_more_shadow(measured):
