@@ -48,7 +48,7 @@ def main() -> None:
 
 @app.command(rich_help_panel="Stages")
 def catalogue(raw: In, out: Out) -> None:
-    """Scenes and labels on disk -> one table of scenes, one of labels."""
+    """Scenes and labels on disk -> tables of scenes, of labels, of the contexts of every cell."""
     _run("catalogue", raw=raw, out=out)
 
 
