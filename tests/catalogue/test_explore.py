@@ -257,6 +257,7 @@ def test_the_page_needs_nothing_beside_itself(collection):
     )
 
 
+@pytest.mark.slow
 def test_ten_thousand_scenes_fit_on_a_page():
     rng = np.random.default_rng(0)
     scenes = [{"snow": snow} for snow in rng.uniform(0, 1, 10_000)]
