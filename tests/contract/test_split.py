@@ -83,6 +83,27 @@ def test_keeps_its_gap(split, pool):
             assert ground[one].distance(ground[two]) >= split.gap_m - 1e-6
 
 
+def test_train_and_val_give_way_to_test(split, pool):
+    blocks = blocks_of(split, pool)
+    gave = {
+        reason.rpartition(" ")[2]
+        for own in blocks.values()
+        for reason in own["reason"]
+        if reason.startswith("within")
+    }
+    assert gave <= {"train", "val"}
+    units = settle_twins(split(pool), pool.twins)
+    places = [n for n, unit in enumerate(units) if unit.split == "test" or n % 3 == 2]
+    for place in places:
+        if units[place].split in ("", "test") and not units[place].reason:
+            whole = sum(piece.area for piece in units[place].pieces.values())
+            kept = sum(
+                own[(own["block"] == place) & (own["split"] == "test")].area.sum()
+                for own in blocks.values()
+            )
+            assert kept == pytest.approx(whole)
+
+
 def test_gives_the_same_again(split, pool):
     def plain(units):
         return json.dumps(

@@ -61,11 +61,15 @@ def test_is_as_good_as_trying_everything(weights, data, budget, least, seed):
     table = np.array(weights, float)
     optional = np.array(data.draw(st.lists(st.booleans(), min_size=count, max_size=count)))
     optional |= budget is not None
+    # Some units may go to one split only.
+    bound = st.lists(st.sampled_from([None, None, 0, 1, 2]), min_size=count, max_size=count)
+    allowed = np.array([[s in (None, n) for n in range(3)] for s in data.draw(bound)])
     goals = [*share_goals(weights), Goal("quota", in_all(table[:, 1]), least, np.inf, 1 + least)]
     limit = None if budget is None else Goal("budget", in_all(table[:, 0]), -np.inf, budget, budget)
-    problem = Problem(np.ones((count, 3), bool), optional, goals, limit, seed)
+    problem = Problem(allowed, optional, goals, limit, seed)
     chosen = share_out(problem)
     assert (chosen.sum(axis=1) <= 1).all()
+    assert not (chosen & ~allowed).any()
     assert (chosen.sum(axis=1)[~optional] == 1).all()
     assert limit is None or limit.miss(chosen) <= 1e-9
     assert problem.cost(chosen) <= best_cost(problem) + count * SMALLEST_GAIN + 2e-4
