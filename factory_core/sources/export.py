@@ -9,7 +9,7 @@ from pathlib import Path
 
 from factory_core.catalogue.labels import find_labels
 from factory_core.kernel import io
-from factory_core.kernel.errors import OutputError, SceneError
+from factory_core.kernel.errors import ConfigError, OutputError, SceneError
 from factory_core.sources import deposit
 from factory_core.sources.annotations import Annotations, Ledger
 from factory_core.sources.exchange import build_format, table
@@ -46,6 +46,8 @@ def export_labels(
         FactoryError: Labels or scenes are wrong, or `out` is there.
     """
     built = build_format(form, settings)
+    if not hasattr(built, "write"):
+        raise ConfigError(f"{form!r} is only read. `factory parts format` lists the others.")
     if out.exists():
         raise OutputError(f"{out} is there already. Choose another name, or delete it first.")
     images = ImageFolder(raw / deposit.SCENES).all()

@@ -95,7 +95,8 @@ class Stac:
                 item = self._label_item(scene, labels, out)
                 catalogue.add_item(item)
                 item.set_self_href(str(out / f"{scene_id}-labels" / f"{scene_id}-labels.json"))
-        catalogue.normalize_hrefs(str(out))
+        # The file, not the folder: pystac takes a folder with a dot in its name for a file.
+        catalogue.normalize_hrefs(str(out / "catalog.json"))
         catalogue.make_all_asset_hrefs_relative()
         catalogue.save(CatalogType.SELF_CONTAINED)
 

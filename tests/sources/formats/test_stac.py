@@ -21,8 +21,9 @@ def written(tmp_path_factory):
     folder = tmp_path_factory.mktemp("stac")
     images = ImageFolder(write_images(folder / "images"), resolution_m=0.5)
     rows = [{"label": name, "geometry": SHAPES["boxes"]} for name in ("car", "truck")]
-    Stac().write(annotate(images, rows, on=["metres"]), folder / "out", ledger=Ledger())
-    return folder / "out"
+    # With a dot, as in the name of a folder that is not finished.
+    Stac().write(annotate(images, rows, on=["metres"]), folder / ".out.partial", ledger=Ledger())
+    return (folder / ".out.partial").rename(folder / "out")
 
 
 @pytest.fixture
