@@ -83,6 +83,7 @@ class Stac:
     def write(self, annotations: Annotations, out: Path, *, ledger: Ledger) -> None:
         """Write a folder with `catalog.json`, the scenes and their labels."""
         ledger.lose("labels without an image", sum(map(len, annotations.loose)))
+        out = out.resolve()  # pystac takes a relative path for one from the catalogue
         out.mkdir()
         catalogue = Catalog("labels", "Scenes and their labels, written by factory export.")
         catalogue.set_self_href(str(out / "catalog.json"))

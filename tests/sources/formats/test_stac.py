@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -60,6 +61,14 @@ def offline(monkeypatch):
     monkeypatch.setattr(
         stac_validator.JsonSchemaSTACValidator, "validate_extension", lambda *_, **__: None
     )
+
+
+def test_goes_to_a_relative_path_too(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    images = ImageFolder(write_images(tmp_path / "images"), resolution_m=0.5)
+    sent = annotate(images, [{"label": "car", "geometry": SHAPES["boxes"]}], on=["metres"])
+    Stac().write(sent, Path("out"), ledger=Ledger())
+    assert len(Stac().read(Path("out"), images=NO_IMAGES, ledger=Ledger())) == 1
 
 
 def test_reads_a_lone_item_and_a_collection_of_items(written, tmp_path):
