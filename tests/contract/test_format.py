@@ -233,7 +233,7 @@ def test_takes_any_class_name(form, images, there_and_back):
 
 
 few_labels = settings(max_examples=2, suppress_health_check=list(HealthCheck))
-many_labels = settings(max_examples=40, suppress_health_check=list(HealthCheck))
+many_labels = settings(max_examples=8, suppress_health_check=list(HealthCheck))
 
 
 @holds_labels

@@ -271,7 +271,7 @@ ODD = [
     b"9" * 5000,
 ]
 WORDS = re.compile(rb'[\w.+-]+|"[^"]*"|[^\s\w]')
-EDITS = 40
+EDITS = 12
 
 
 @pytest.mark.slow
