@@ -81,7 +81,9 @@ def test_writes_blocks_that_reach_over_the_edge(tmp_path):
     np.testing.assert_array_equal(again.read(GRID), PIXELS)
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (3, 700), (600, 600), (1100, 512), (2000, 1024), (1200, 384)], ids=str)
+@pytest.mark.parametrize(
+    "shape", [(1, 1), (3, 700), (600, 600), (1100, 512), (2000, 1024), (1200, 384)], ids=str
+)
 def test_writes_valid_cloud_optimised_files(tmp_path, shape):
     pixels = np.ones((2, *shape), "uint8")
     grid = GeoBox(shape, GRID.affine, GRID.crs)
