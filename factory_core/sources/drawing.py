@@ -25,6 +25,8 @@ from factory_core.sources.shapes import (
 
 # A label of which the image shows less than this share is drawn on another image.
 MIN_SHARE = 1e-3
+# A point on the very edge comes to lie a hair outside on its way through other CRSs.
+RIM_PX = 1e-3
 
 
 class Drawing:
@@ -138,7 +140,7 @@ def check_shown(geometry: BaseGeometry, image: Image) -> None:
         LabelError: It lies outside.
     """
     height, width = image.grid.shape
-    edge = shapely.box(0, 0, width, height)
+    edge = shapely.box(-RIM_PX, -RIM_PX, width + RIM_PX, height + RIM_PX)
     if edge.covers(geometry):
         return
     inside = edge.intersection(geometry)
