@@ -27,6 +27,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,6 +39,7 @@ import rasterio
 from affine import Affine
 from odc.geo.geobox import GeoBox
 from process_checks import check_rotterdam, check_ventoux
+from rasterio.errors import NotGeoreferencedWarning
 from rasterio.windows import Window
 
 from factory_core.kernel import geo, io
@@ -60,6 +62,8 @@ from factory_core.process.reproject import Reproject
 from factory_core.process.to_8bit import To8Bit
 from factory_core.process.to_reflectance import ToReflectance
 from factory_core.sources.airfield.raw_scene import relief_m, sensor_model
+
+warnings.simplefilter("ignore", NotGeoreferencedWarning)  # raw scenes and copies have no map
 
 BANDS = ("red", "green", "blue")
 CORNER_M = (452_000.0, 5_411_000.0)
@@ -148,6 +152,7 @@ def measure(what: str, folder: Path) -> dict[str, float]:
     again = run_worker(what, folder)
     seconds = (part["seconds"] + again["seconds"]) / 2
     ratio = sum(copies) / 2 / seconds
+    print(f"{what}: {ratio:.3f} of a copy, {part['peak_mb']} MB", file=sys.stderr, flush=True)
     return {**part, "seconds": seconds, "ratio": ratio, "rate": part["megapixels"] / seconds}
 
 
