@@ -114,6 +114,7 @@ def dataset(folder: Path, *, target: str, processes: int) -> dict[str, float]:
             "window_px": WINDOW_PX,
             "overlap_px": 0,
             "background_share": 1.0,
+            "min_shown": 0.0,
             "shard_windows": 256,
             "seed": 0,
             "target": load_part("target", target),

@@ -104,6 +104,7 @@ def config(*, task: str = "boxes", **changes: object) -> DictConfig:
             "window_px": 32,
             "overlap_px": 0,
             "background_share": 0.2,
+            "min_shown": 0.0,
             "shard_windows": 4,
             "seed": 0,
             "target": load_part("target", "boxes" if boxes else "mask"),

@@ -13,6 +13,7 @@ import pandas as pd
 import shapely
 from affine import Affine
 from odc.geo.geobox import GeoBox
+from shapely.geometry.base import BaseGeometry
 
 from factory_core.dataset.contexts import weigh_contexts
 from factory_core.dataset.cut import Cut
@@ -56,11 +57,15 @@ class ScenePlan:
         cut: Where they lie, and the labels that meet each.
         table: A row a window: `scene_id`, `row_px`, `column_px`, `labels` (how many it has),
             `count_<class>` for each class, and a column for each context.
+        labels: How many labels the area has.
+        shown: How many of them a window shows.
     """
 
     split: str
     cut: Cut
     table: pd.DataFrame
+    labels: int
+    shown: int
 
 
 def check_scenes(paths: Sequence[Path]) -> Raster:
@@ -107,7 +112,8 @@ def plan_scene(
     pairs = shapely.STRtree(shapes).query(outlines, predicate="intersects").T
     pairs = pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
     cut = Cut(scene.path, corners, size_px, shapes, numbers, pairs, resolution_m(grid))
-    counts = _count(cut, target=target, num_classes=len(classes))
+    counts, seen = _count(cut, target=target, num_classes=len(classes))
+    there = _inside(shapes, _moved(np.array([area.union_all()]), ~grid.affine)[0])
     table = pd.DataFrame(
         {
             "scene_id": raster.scene_id,
@@ -120,7 +126,7 @@ def plan_scene(
     if scene.contexts is not None:
         ground = gpd.GeoSeries(_moved(outlines, grid.affine), crs=str(grid.crs))
         table = table.join(weigh_contexts(scene.contexts, ground))
-    return ScenePlan(scene.split, cut, table)
+    return ScenePlan(scene.split, cut, table, int(there.sum()), int((there & seen).sum()))
 
 
 def _with_data(path: Path, raster: Raster, corners: np.ndarray, *, size_px: int) -> np.ndarray:
@@ -156,13 +162,24 @@ def _moved(shapes: np.ndarray, by: Affine) -> np.ndarray:
     return moved
 
 
-def _count(cut: Cut, *, target: Target, num_classes: int) -> np.ndarray:
-    """Labels that the target sees in each window, by class: `(window, class)`."""
+def _count(cut: Cut, *, target: Target, num_classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Labels that the target sees in each window, by class: `(window, class)`; and which."""
     counts = np.zeros((len(cut), num_classes), np.int64)
+    seen = np.zeros(len(cut.shapes), bool)
     for window in np.unique(cut.pairs[:, 0]):
         labels = cut.labels_of(range(window, window + 1))
-        counts[window] = np.bincount(labels.classes[target.sees(labels)], minlength=num_classes)
-    return counts
+        sees = target.sees(labels)
+        counts[window] = np.bincount(labels.classes[sees], minlength=num_classes)
+        start, stop = np.searchsorted(cut.pairs[:, 0], (window, window + 1))
+        seen[cut.pairs[start:stop, 1][sees]] = True
+    return counts, seen
+
+
+def _inside(shapes: np.ndarray, area: BaseGeometry) -> np.ndarray:
+    """Which labels lie in an area: where a point inside them does."""
+    shapely.prepare(area)
+    inside: np.ndarray = shapely.intersects(area, shapely.point_on_surface(shapes))
+    return inside
 
 
 def _rounded_m(raster: Raster) -> float:

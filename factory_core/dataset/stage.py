@@ -11,6 +11,7 @@ from pathlib import Path
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import typer
 from omegaconf import DictConfig
 
 from factory_core.dataset.contexts import read_contexts
@@ -49,6 +50,7 @@ class Settings:
         overlap_px: Pixels that neighbours share, at least.
         background_share: Share of the windows of train that may be without any label; the
             others are chosen by chance. All windows of val stay.
+        min_shown: Least share of the labels of a split that its windows must show.
         shard_windows: Windows in one file.
         seed: Of the choice of windows without label.
     """
@@ -56,6 +58,7 @@ class Settings:
     window_px: int
     overlap_px: int
     background_share: float
+    min_shown: float
     shard_windows: int
     seed: int
 
@@ -65,11 +68,12 @@ class Settings:
                 "`window_px` must be at least 1 and `overlap_px` lie in [0, window_px). "
                 f"Received: window_px={self.window_px}, overlap_px={self.overlap_px}."
             )
-        if not 0 <= self.background_share <= 1 or self.shard_windows < 1:
+        shares = (self.background_share, self.min_shown)
+        if not all(0 <= share <= 1 for share in shares) or self.shard_windows < 1:
             raise ValueError(
-                "`background_share` must lie in [0, 1] and `shard_windows` be at least 1. "
-                f"Received: background_share={self.background_share}, "
-                f"shard_windows={self.shard_windows}."
+                "`background_share` and `min_shown` must lie in [0, 1], and `shard_windows` be at "
+                f"least 1. Received: background_share={self.background_share}, "
+                f"min_shown={self.min_shown}, shard_windows={self.shard_windows}."
             )
 
 
@@ -78,7 +82,8 @@ def run(config: DictConfig, *, scenes: Path, catalogue: Path, selection: Path, o
 
     Raises:
         ConfigError: More classes than a mask can tell apart.
-        SelectionError: A split has no area, or none that a window fits into, or no label.
+        SelectionError: A split has no area, or none that a window fits into, or no label, or
+            its windows show too few of its labels.
         SceneError: Scenes differ in bands, type or resolution, or cannot be read.
         LabelError: A geometry that the target cannot draw.
         TaxonomyError: A label that the taxonomy does not know.
@@ -115,6 +120,7 @@ def run(config: DictConfig, *, scenes: Path, catalogue: Path, selection: Path, o
     tables, shards = _choose(plans, settings)
     for split in SPLITS:
         _check_windows(tables[split], split, areas[split].values(), reference, settings)
+        _check_shown(plans, split, reference, settings)
     with io.staged(out, key=key) as work:
         finished = work / "finished"
         for folder in (finished, *(work / split for split in SPLITS)):
@@ -207,4 +213,23 @@ def _check_windows(
         raise SelectionError(
             f"None of the {len(table)} windows of train has a label, so there is "
             "nothing to learn. Check the labels of the catalogue, or the split."
+        )
+
+
+def _check_shown(
+    plans: Sequence[ScenePlan], split: str, reference: Raster, settings: Settings
+) -> None:
+    """Say how many labels the windows show, and refuse blocks that windows hardly fit into."""
+    there = sum(plan.labels for plan in plans if plan.split == split)
+    shown = sum(plan.shown for plan in plans if plan.split == split)
+    typer.echo(f"{split}: windows show {shown} of {there} labels")
+    if shown < settings.min_shown * there:
+        window_m = settings.window_px * resolution_m(reference.geobox)
+        raise SelectionError(
+            f"The windows of {split} show {shown} of its {there} labels, less than "
+            f"`dataset.min_shown` {settings.min_shown:g}: a window of {settings.window_px} px = "
+            f"{window_m:.1f} m fits into few of its areas, or its edges cut the objects. Make "
+            "`dataset.window_px` smaller, the blocks of `select.split` larger or "
+            "`dataset.overlap_px` as large as an object, or keep small scenes whole "
+            "(`split: whole_scenes`)."
         )

@@ -543,12 +543,23 @@ def test_a_one_pixel_scene(tmp_path, out):
         pytest.param({"dataset__window_px": 0}, "window_px", id="no window"),
         pytest.param({"dataset__overlap_px": 32}, "overlap_px", id="no advance"),
         pytest.param({"dataset__background_share": 1.5}, "background_share", id="share over one"),
+        pytest.param({"dataset__min_shown": -0.1}, "min_shown", id="share below zero"),
         pytest.param({"dataset__windw_px": 32}, "windw_px.*window_px", id="misspelt"),
         pytest.param({"dataset__window_px": "32"}, "dataset.window_px.*int", id="wrong type"),
     ],
 )
 def test_bad_settings(inputs, out, change, said):
     refuses(inputs, out, ConfigError, said, **change)
+
+
+def test_blocks_that_windows_hardly_fit_into_are_refused(inputs, out, capsys):
+    run(config(dataset__min_shown=0.5, dataset__window_px=16), **inputs, out=out)
+    # Half of the labels lie across the edges of windows of this size.
+    assert "train: windows show 2 of 4 labels" in capsys.readouterr().out
+    before = bytes_of(out)
+    with pytest.raises(SelectionError, match="show 2 of its 4 labels"):
+        run(config(dataset__min_shown=0.6, dataset__window_px=16), **inputs, out=out)
+    assert bytes_of(out) == before
 
 
 def test_a_box_belongs_to_the_window_it_was_drawn_in(inputs, out):
