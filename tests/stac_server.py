@@ -12,8 +12,9 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
-import pytest
 import requests
+
+from tests import debian
 
 PACKAGES = ("postgresql-15", "postgresql-15-postgis-3")
 BIN = Path("/usr/lib/postgresql/15/bin")
@@ -70,17 +71,8 @@ def install_postgres():
     there = (BIN / "initdb").is_file() and any(
         Path("/usr/share/postgresql/15/extension").glob("postgis--*.sql")
     )
-    if there:
-        return
-    if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        pytest.skip(f"needs {' and '.join(PACKAGES)}, and not root to install them")
-    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    subprocess.run(["apt-get", "-qq", "update"], check=True, env=env)
-    subprocess.run(
-        ["apt-get", "-qq", "install", "--no-install-recommends", "-y", *PACKAGES],
-        check=True,
-        env=env,
-    )
+    if not there:
+        debian.install(*PACKAGES)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from omegaconf import OmegaConf
 from factory_core.kernel import geo, io
 from factory_core.kernel.geo import Raster
 from factory_core.kernel.parts import load_part
+from tests import debian
 
 BANDS = ("red", "green", "blue")
 CHAIN = ("compose_bands", "reproject", "to_8bit")
@@ -114,8 +115,7 @@ def config():
 def gdalwarp():
     """Run gdalwarp; installed from Debian where it is missing."""
     if shutil.which("gdalwarp") is None:
-        subprocess.run(["apt-get", "update", "-qq"], check=True)
-        subprocess.run(["apt-get", "install", "-y", "-qq", "gdal-bin"], check=True)
+        debian.install("gdal-bin")
 
     def run(source, *, grid, options):
         """`source` on `grid`, as `(band, height, width)` floats."""
