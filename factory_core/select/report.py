@@ -60,7 +60,8 @@ def refuse_empty(balance: Mapping[str, Any]) -> None:
             raise SelectionError(
                 f"The split {split!r} has {what}. Labels: {have}. Change the shares or the "
                 "named scenes of `select.split`, make its blocks or its gap smaller (`block_m`, "
-                "`gap_m`), or loosen `select.where`."
+                "`gap_m`), or loosen `select.where`. Scenes that touch each other all go one way "
+                "unless `split: spatial_blocks` cuts them apart."
             )
 
 
