@@ -32,6 +32,7 @@ KINDS = {
 }
 QUIET = ("train", "val", "test", "left out", "unchanged")
 WIDTH_PX, HEIGHT_PX, MARGIN_PX = 560, 400, 26
+TITLE_LETTERS = 36
 MOST_PLACES = 24
 METRES_A_DEGREE = 111_320.0
 
@@ -139,8 +140,12 @@ def _panel(shapes: Sequence[Shape]) -> str:
 def _names(shapes: Sequence[Shape]) -> str:
     """The scenes of a place, as far as there is room."""
     names = list(dict.fromkeys(shape.title.partition(":")[0] for shape in shapes))
-    text = ", ".join(names[:3])[:60]
-    return f"{text} and {len(names) - 3} more" if len(names) > 3 else text
+    shown = names[:1]
+    while len(shown) < len(names) and len(", ".join([*shown, names[len(shown)]])) <= TITLE_LETTERS:
+        shown.append(names[len(shown)])
+    more = f" and {len(names) - len(shown)} more" if len(shown) < len(names) else ""
+    text = ", ".join(shown)
+    return (text if len(text) <= TITLE_LETTERS else f"{text[:TITLE_LETTERS]}...") + more
 
 
 def _path(shape: Shape, to_px: object) -> str:
