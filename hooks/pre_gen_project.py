@@ -5,6 +5,7 @@ import json
 import keyword
 import re
 import sys
+from pathlib import Path
 
 ANSWERS = json.loads(r"""{{ cookiecutter | tojson }}""")
 FOLDERS = {"conf", "curves", "data", "docs", "evaluation", "models", "bundle", "tests"}
@@ -12,6 +13,9 @@ FOLDERS = {"conf", "curves", "data", "docs", "evaluation", "models", "bundle", "
 
 def main() -> None:
     """Print every reason to refuse and exit with status 1 if there is one."""
+    # Cookiecutter runs this from the folder for temporary files, whose folders are no packages.
+    here = Path(__file__).resolve().parent
+    sys.path[:] = [path for path in sys.path if Path(path).resolve() != here]
     reasons = list(find_reasons())
     for reason in reasons:
         print(f"error: {reason}", file=sys.stderr)

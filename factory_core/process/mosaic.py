@@ -13,7 +13,7 @@ from shapely import box, union_all
 
 from factory_core.kernel import geo, io
 from factory_core.kernel.compute import progress
-from factory_core.kernel.errors import SceneError
+from factory_core.kernel.errors import OutputError, SceneError
 from factory_core.kernel.geo import Raster, offset_px
 from factory_core.process.pixels import (
     blocks,
@@ -130,11 +130,14 @@ def write_mosaic(scenes: Sequence[Path], *, out: Path) -> None:
 
     Raises:
         SceneError: A scene cannot be read, or they do not share a grid.
+        OutputError: `out` is there already.
     """
+    if out.exists():
+        raise OutputError(f"{out} is there already. Choose another name, or delete it first.")
     opened = progress(scenes, label="open scenes")
     whole = mosaic([_open_lazily(path) for path in opened], scene_id=out.stem)
     height, width = whole.geobox.shape
-    pixels = progress(list(blocks(whole.geobox)), label=f"mosaic of {height} x {width} pixels")
+    pixels = progress(list(blocks(whole.geobox)), label=f"mosaic of {width} x {height} pixels")
     io.write_cog(
         out,
         geobox=whole.geobox,

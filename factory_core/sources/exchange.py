@@ -34,8 +34,8 @@ class Request:
     Attributes:
         form: Name of the format.
         source: File, folder, ZIP file or address.
-        images: Where the images lie; None takes the folder of `source`, or if that has
-            none the scenes that are there already.
+        images: Where the images lie, all of which come along with labels that name none;
+            None takes the folder of `source`, or if that has none the scenes already there.
         resolution_m: Side of a pixel of images that do not tell their place.
         settings: `key=value` for the options of the format.
         renames: `old=new` for classes, or a YAML file of them.
@@ -78,6 +78,9 @@ def import_labels(request: Request, *, raw: Path) -> dict[str, Any]:
     with _unpacked(request.source) as source:
         images = ImageFolder(_image_folder(request, source, raw), request.resolution_m, fetched)
         found = form.read(source, images=images, ledger=ledger)  # type: ignore[arg-type]  # or an address
+        if request.images is not None and found.loose and not found.images:
+            # Labels that are placed by location: the images are those that were named.
+            found = replace(found, images=images.all())
         if not found.images and not len(found):
             first = (
                 f" The first of {len(told)} problems: {told[0]}" if (told := _told(ledger)) else ""

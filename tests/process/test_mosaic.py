@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from factory_core.cli import app
 from factory_core.kernel import geo, io
-from factory_core.kernel.errors import SceneError
+from factory_core.kernel.errors import OutputError, SceneError
 from factory_core.kernel.geo import window_at
 from factory_core.process.mosaic import mosaic
 
@@ -118,3 +118,7 @@ def test_the_command_writes_a_cloud_optimised_scene(tmp_path, cut):
     raster = io.open_raster(out)
     np.testing.assert_array_equal(raster.read(raster.geobox), PIXELS)
     assert cog_validate(out, quiet=True)[0]
+    before = out.read_bytes()
+    again = CliRunner().invoke(app, ["mosaic", *paths[:1], "--out", str(out)])
+    assert isinstance(again.exception, OutputError)
+    assert out.read_bytes() == before

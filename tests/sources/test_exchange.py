@@ -19,6 +19,7 @@ from factory_core import cli
 from factory_core.catalogue import stage
 from factory_core.kernel import io
 from factory_core.kernel.errors import ConfigError, LabelError, OutputError, SceneError
+from factory_core.kernel.geo import footprint
 from factory_core.sources import deposit
 from factory_core.sources.annotations import to_pixels
 from factory_core.sources.exchange import Request, import_labels, told_import
@@ -207,6 +208,16 @@ def test_kinds_of_geometry_get_a_file_each_and_are_replaced_together(raw, pictur
     again = Request("geojson", str(tmp_path / "land.geojson"), replace=True, **given)
     import_labels(again, raw=raw)
     assert {path.name for path in (raw / "labels").iterdir()} == {"land.parquet"}
+
+
+def test_labels_by_location_bring_the_images_that_are_named(raw, pictures, tmp_path):
+    image = ImageFolder(pictures).find("metres")
+    ground = gpd.GeoSeries([footprint(image.grid)], crs=str(image.grid.crs)).scale(0.5, 0.5)
+    path = tmp_path / "areas.geojson"
+    io.write_vectors(gpd.GeoDataFrame({"label": ["car"]}, geometry=ground), path)
+    given = Request("geojson", str(path), images=pictures, resolution_m=0.5)
+    assert import_labels(given, raw=raw)["images"] == len(ImageFolder(pictures).paths)
+    assert (raw / "scenes/metres.tif").is_file()
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,13 @@ def test_refuses_a_bad_answer_and_writes_nothing(tmp_path, answers, reason):
     assert list(out.iterdir()) == []
 
 
+def test_a_folder_beside_the_hook_is_no_package(tmp_path, monkeypatch):
+    (tmp_path / "temporary/tree_detector").mkdir(parents=True)
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
+    done = bake(tmp_path / "out")
+    assert done.returncode == 0, done.stdout
+
+
 @pytest.fixture(scope="module", params=["detection", "segmentation"])
 def detector(request, tmp_path_factory):
     out = tmp_path_factory.mktemp(request.param) / "out"

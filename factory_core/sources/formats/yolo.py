@@ -65,6 +65,11 @@ class Yolo:
         classes: tuple[str, ...] | None = None
         for path in label_files(source, ending=".txt"):
             if path.name in LISTS or _is_other(path, images):
+                if path == source:
+                    raise LabelError(
+                        f"{path} holds no labels in the form of YOLO: expected lines of numbers, "
+                        "the class first. Is it another format (`factory parts format`)?"
+                    )
                 if path.name not in LISTS:
                     ledger.lose(f"file that holds no labels ({path.name})")
                 continue

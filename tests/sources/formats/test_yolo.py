@@ -35,6 +35,12 @@ def test_outlines_are_read_too(source, read):
     assert [label for _, label, *_ in rows] == ["bus", "car"]
 
 
+def test_a_file_of_another_format_is_no_empty_set_of_labels(source, read):
+    folder = source(**{"labels.json": '{"images": []}'})
+    with pytest.raises(LabelError, match="another format"):
+        read(Yolo(), folder / "labels.json")
+
+
 def test_confidences_are_read_on_demand(source, read):
     line = "0 0.5 0.5 0.25 0.1 0.75\n"
     with pytest.raises(LabelError, match="confidence=true"):
