@@ -101,7 +101,9 @@ def _of_share(goal: Goal, chosen: np.ndarray, wishes: Wishes) -> dict[str, Any]:
 
 def _share_reached(goal: Goal, chosen: np.ndarray, share: float) -> str:
     over = float((goal.amounts * chosen).sum())
-    return "as asked" if abs(over) < 1e-9 else f"{over:+.1f} of what {share:.0%} would be"
+    if abs(over) < 1e-9:
+        return "as asked"
+    return f"{abs(over):.1f} too {'many' if over > 0 else 'few'} for {share:.0%}"
 
 
 def _range(goal: Goal) -> str:
