@@ -123,4 +123,5 @@ def store(tmp_path_factory):
     made.start()
     made.files().mkdir(BUCKET)
     yield made
-    made.kill()
+    if made.process.poll() is None:
+        made.kill()

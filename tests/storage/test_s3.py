@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import time
 
@@ -128,9 +129,14 @@ def test_a_push_that_lost_its_server_is_finished_later(store, detector, tmp_path
         stderr=subprocess.DEVNULL,
         env={**os.environ, **IMPATIENT},
     )
-    while push.poll() is None and len(objects(store)) < before + 5:
-        time.sleep(0.01)
+    # The push stands still while it is looked at, or it may end before the look does.
+    push.send_signal(signal.SIGSTOP)
+    while len(objects(store)) < before + 5:
+        push.send_signal(signal.SIGCONT)
+        time.sleep(0.02)
+        push.send_signal(signal.SIGSTOP)
     store.kill()
+    push.send_signal(signal.SIGCONT)
     assert push.wait(timeout=120) != 0
     store.start()
     arrived = len(objects(store)) - before
