@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import shapely
-from geopandas import GeoDataFrame, GeoSeries
+from geopandas import GeoDataFrame
 
 from factory_core.kernel import io
-from factory_core.kernel.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -31,24 +30,7 @@ class Geofence:
             ConfigError: The file has no polygon, or one that crosses itself.
             LabelError: The file cannot be read, or has no CRS.
         """
-        fence = _read(self.file).to_crs(detections.crs).union_all()
+        fence = io.read_geofence(self.file).to_crs(detections.crs).union_all()
         shapely.prepare(fence)
         points = shapely.point_on_surface(detections.geometry.to_numpy())
         return detections[shapely.intersects(fence, points)]
-
-
-def _read(file: Path) -> GeoSeries:
-    fence = io.read_vectors(file).geometry
-    wrong = fence.isna() | fence.is_empty | ~fence.geom_type.isin(["Polygon", "MultiPolygon"])
-    if fence.empty or wrong.any():
-        raise ConfigError(
-            f"The geofence {file} has {len(fence)} features, of which {int(wrong.sum())} are empty "
-            "or no polygons. Expected polygons only, at least one: draw where to look."
-        )
-    if not fence.is_valid.all():
-        reason = shapely.is_valid_reason(fence[~fence.is_valid].iloc[0])
-        raise ConfigError(
-            f"The geofence {file} has a polygon that is not valid ({reason}). Mend it, with "
-            "`ogr2ogr -makevalid` or by hand: what lies inside must be beyond doubt."
-        )
-    return fence

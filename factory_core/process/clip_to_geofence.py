@@ -8,12 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import shapely
-from geopandas import GeoSeries
 from odc.geo.geobox import GeoBox
 from shapely.geometry.base import BaseGeometry
 
 from factory_core.kernel import io
-from factory_core.kernel.errors import ConfigError, SceneError
+from factory_core.kernel.errors import SceneError
 from factory_core.kernel.geo import Raster, offset_px, window_at
 from factory_core.process.pixels import check_on_map, to_dtype, values, with_nodata
 
@@ -45,7 +44,7 @@ class ClipToGeofence:
         """
         check_on_map(raster, part="clip_to_geofence")
         scene = raster.geobox
-        fence = _read(self.file).to_crs(str(scene.crs))
+        fence = io.read_geofence(self.file).to_crs(str(scene.crs))
         fence = fence.affine_transform((~scene.affine).to_shapely())
         height, width = scene.shape
         inside = fence.union_all().intersection(shapely.box(0, 0, width, height))
@@ -92,15 +91,3 @@ def _within(inside: BaseGeometry, row: int, column: int, shape: Sequence[int]) -
                 x, y = np.meshgrid(columns + 0.5, rows + 0.5)
                 kept[here] = shapely.contains_xy(inside, x, y)
     return kept
-
-
-def _read(file: Path) -> GeoSeries:
-    fence = io.read_vectors(file).geometry
-    wrong = fence.isna() | fence.is_empty | ~fence.geom_type.isin(["Polygon", "MultiPolygon"])
-    if fence.empty or wrong.any() or not fence.is_valid.all():
-        raise ConfigError(
-            f"The geofence {file} has {len(fence)} features, of which {int(wrong.sum())} are empty "
-            f"or no polygons and {int((~fence.is_valid).sum())} are not valid. Expected valid "
-            "polygons only, at least one (`ogr2ogr -makevalid` mends them)."
-        )
-    return fence

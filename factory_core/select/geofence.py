@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import geopandas as gpd
-from shapely import is_valid_reason, union_all
+from shapely import union_all
 
 from factory_core.kernel import io
 from factory_core.kernel.errors import SelectionError, nearest
@@ -27,21 +27,7 @@ def read_geofence(path: Path) -> gpd.GeoSeries:
             f"{path}, which `select.geofence` names, does not exist."
             f"{nearest(path.name, there)} Put it there, so that DVC sees it change."
         )
-    fence = io.read_vectors(path).geometry
-    wrong = fence.isna() | fence.is_empty | ~fence.geom_type.isin(["Polygon", "MultiPolygon"])
-    if fence.empty or wrong.any():
-        raise SelectionError(
-            f"The geofence {path} has {len(fence)} features, of which {int(wrong.sum())} are empty "
-            "or no polygons. Expected polygons only, at least one: draw where to select."
-        )
-    if not fence.is_valid.all():
-        row = int((~fence.is_valid).to_numpy().argmax())
-        raise SelectionError(
-            f"The geofence {path}, feature {row + 1}, crosses itself "
-            f"({is_valid_reason(fence.iloc[row])}): what is inside is in doubt. Mend it (Fix "
-            "geometries in QGIS, or `ogr2ogr -makevalid`)."
-        )
-    return fence
+    return io.read_geofence(path, refused=SelectionError)
 
 
 def cut_outlines(

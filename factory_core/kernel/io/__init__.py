@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from factory_core.kernel.io.vectors import (
         read_areas,
         read_by_scene,
+        read_geofence,
         read_table,
         read_vectors,
         write_by_scene,
@@ -54,6 +55,7 @@ _HOMES = {
     "vectors": (
         "read_areas",
         "read_by_scene",
+        "read_geofence",
         "read_table",
         "read_vectors",
         "write_by_scene",
@@ -69,6 +71,7 @@ __all__ = [
     "open_shrunk",
     "read_areas",
     "read_by_scene",
+    "read_geofence",
     "read_grid",
     "read_json",
     "read_onto",

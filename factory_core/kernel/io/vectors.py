@@ -10,9 +10,10 @@ import pandas as pd
 from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, GeometryError
 from pyproj import CRS
 from pyproj.exceptions import CRSError
+from shapely import is_valid_reason
 from shapely.errors import GEOSException
 
-from factory_core.kernel.errors import LabelError, OutputError
+from factory_core.kernel.errors import ConfigError, FactoryError, LabelError, OutputError
 from factory_core.kernel.io.outputs import not_written, staged_file
 
 DRIVERS = {".gpkg": "GPKG", ".geojson": "GeoJSON", ".parquet": "Parquet"}
@@ -46,6 +47,36 @@ def read_vectors(path: Path, *, encoding: str = "") -> gpd.GeoDataFrame:
     if frame.crs is None:
         raise LabelError(f"{path} has no CRS. Write it with one (EPSG:4326, say).")
     return frame
+
+
+def read_geofence(path: Path, *, refused: type[FactoryError] = ConfigError) -> gpd.GeoSeries:
+    """Read the polygons of a geofence, in the CRS of the file, which may be any.
+
+    Args:
+        path: File of features.
+        refused: The error for features that are no geofence.
+
+    Raises:
+        LabelError: The file cannot be read, or has no CRS.
+        FactoryError: `refused`: there is no polygon, something else, or one that crosses itself.
+    """
+    fence = read_vectors(path).geometry
+    wrong = fence.isna() | fence.is_empty | ~fence.geom_type.isin(["Polygon", "MultiPolygon"])
+    if fence.empty or wrong.any():
+        raise refused(
+            f"The geofence {path} has {len(fence)} features, of which {int(wrong.sum())} are empty "
+            "or no polygons. Expected polygons only, at least one: draw what lies inside."
+        )
+    invalid = ~fence.is_valid
+    if invalid.any():
+        row = int(invalid.to_numpy().argmax())
+        raise refused(
+            f"The geofence {path}, feature {row + 1}, crosses itself "
+            f"({is_valid_reason(fence.iloc[row])}); of its {len(fence)} features "
+            f"{int(invalid.sum())} are not valid. What is inside is in doubt: mend it "
+            "(`ogr2ogr -makevalid`, or Fix geometries in QGIS)."
+        )
+    return fence
 
 
 def write_vectors(frame: gpd.GeoDataFrame, out: Path, *, layer: str = "") -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
-import geopandas as gpd
 from pystac import Item
 from pystac_client import Client
 from pystac_client.exceptions import APIError
@@ -19,7 +18,7 @@ from shapely.geometry import mapping
 
 from factory_core.kernel import io
 from factory_core.kernel.compute import progress
-from factory_core.kernel.errors import ConfigError, LabelError, nearest
+from factory_core.kernel.errors import LabelError, nearest
 from factory_core.sources.annotations import Annotations, Ledger
 from factory_core.sources.fetch import Fetcher, retry
 from factory_core.sources.images import ImageFolder
@@ -161,9 +160,7 @@ class StacApi:
     def _outline(self) -> dict[str, Any] | None:
         if not self.geofence:
             return None
-        fence: gpd.GeoDataFrame = io.read_vectors(Path(self.geofence)).to_crs("EPSG:4326")
-        if not len(fence) or not fence.geom_type.str.contains("Polygon").all():
-            raise ConfigError(f"`geofence` must hold polygons alone: {self.geofence}.")
+        fence = io.read_geofence(Path(self.geofence)).to_crs("EPSG:4326")
         return dict(mapping(fence.union_all()))
 
 
