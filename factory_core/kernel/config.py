@@ -102,12 +102,13 @@ def taxonomy(config: DictConfig) -> Taxonomy:
     return typing.cast(Taxonomy, section(config, "taxonomy", Taxonomy))
 
 
-def build(node: Any, *, where: str = "") -> Any:
+def build(node: Any, *, where: str = "", also: tuple[str, ...] = ()) -> Any:
     """Turn a mapping with `_target_` into the object it names; the only place that does.
 
     Args:
         node: Mapping of a part: `_target_` and its fields, themselves parts or plain.
         where: Key of the node, for the messages.
+        also: Beginnings of targets that this node may name beside those of every node.
 
     Raises:
         ConfigError: No or a forbidden `_target_`, an unknown part, a misspelt or
@@ -121,8 +122,14 @@ def build(node: Any, *, where: str = "") -> Any:
             "Choose it in the defaults list, or drop its values."
         )
     target = node["_target_"]
-    cls = _find(target, where=where)
-    fields = {key: value for key, value in node.items() if key != "_target_"}
+    cls = _find(target, where=where, also=also)
+    fields = {
+        key: build(value, where=f"{where}.{key}", also=also)
+        if also and isinstance(value, Mapping) and "_target_" in value
+        else value
+        for key, value in node.items()
+        if key != "_target_"
+    }
     return _construct(cls, fields, where=where or target)
 
 
@@ -150,9 +157,9 @@ def files_of(part: Any) -> dict[str, Path]:
     return {name: value for name, value in values.items() if isinstance(value, Path)}
 
 
-def _find(target: object, *, where: str) -> Any:
+def _find(target: object, *, where: str, also: tuple[str, ...] = ()) -> Any:
     own = _own_package()
-    prefixes = (*ALLOWED, *([f"{own}."] if own else []))
+    prefixes = (*ALLOWED, *also, *([f"{own}."] if own else []))
     if not isinstance(target, str) or not target.startswith(prefixes):
         raise ConfigError(
             f"`{where}._target_` may only name a part of {', '.join(p + '*' for p in prefixes)}. "

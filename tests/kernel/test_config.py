@@ -97,6 +97,22 @@ def test_refuses_a_target_that_is_no_part(target, message):
         config.build({"_target_": target}, where="compute")
 
 
+def test_one_call_may_allow_another_package_at_every_depth_and_no_other_call_does():
+    pruner = {
+        "_target_": "optuna.pruners.PatientPruner",
+        "wrapped_pruner": {"_target_": "optuna.pruners.MedianPruner"},
+        "patience": 2,
+    }
+    built = config.build(pruner, where="pruner", also=("optuna.pruners.",))
+    assert type(built).__name__ == "PatientPruner"
+    with pytest.raises(ConfigError, match="may only name a part of"):
+        config.build(pruner, where="pruner")
+    for target in ("optuna.samplers.TPESampler", "os.system"):
+        inside = {**pruner, "wrapped_pruner": {"_target_": target}}
+        with pytest.raises(ConfigError, match=r"`pruner.wrapped_pruner._target_` may only name"):
+            config.build(inside, where="pruner", also=("optuna.pruners.",))
+
+
 def test_a_mapping_without_a_target_is_no_part():
     with pytest.raises(ConfigError, match="`compute` names no part"):
         config.build({"workers": 1}, where="compute")
