@@ -97,6 +97,7 @@ def test_refuses_a_target_that_is_no_part(target, message):
         config.build({"_target_": target}, where="compute")
 
 
+@pytest.mark.filterwarnings("ignore:PatientPruner is experimental")
 def test_one_call_may_allow_another_package_at_every_depth_and_no_other_call_does():
     pruner = {
         "_target_": "optuna.pruners.PatientPruner",
