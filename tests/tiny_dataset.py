@@ -13,6 +13,7 @@ from shapely import box
 
 from factory_core.kernel import io
 from factory_core.kernel.parts import load_part
+from tests.models.compose import compose
 
 CRS = "EPSG:32633"
 SIDE_PX = 96
@@ -90,13 +91,8 @@ PATHS = {"scenes": "processed", "catalogue": "catalogue", "selection": "selectio
 def config(*, task: str = "boxes", **changes: object) -> DictConfig:
     """Settings of dataset and train, everything small; `changes` are `dotted__keys`."""
     boxes = task == "boxes"
-    encoder = load_part("encoder", "resnet") | {"width": 4, "depth": 3}
-    loss = load_part("loss", "centre_focal" if boxes else "cross_entropy_dice")
-    model = load_part("model", "centernet" if boxes else "unet") | {
-        "encoder": encoder,
-        "loss": loss,
-        "width": 4,
-    }
+    small = ("encoder=resnet", "encoder.width=4", "encoder.depth=3", "model.width=4")
+    model = OmegaConf.to_container(compose("centernet" if boxes else "unet", *small).model)
     augment = ["flip", "quarter_turn", "colour_jitter"]
     content = {
         "taxonomy": {"classes": ["square"], "level": 1},
@@ -114,8 +110,6 @@ def config(*, task: str = "boxes", **changes: object) -> DictConfig:
             "order": augment,
         },
         "model": model | ({"max_boxes": 10} if boxes else {}),
-        "encoder": encoder,
-        "loss": loss,
         "optimizer": load_part("optimizer", "adamw"),
         "train": {
             "members": [0],

@@ -28,7 +28,7 @@ def register(root: Path) -> None:
         targets = (
             target
             for name in sections
-            for target in _targets(OmegaConf.to_container(_root_[name], resolve=False))
+            for target in _targets(OmegaConf.to_container(_root_[name], resolve=True))
         )
         return fingerprint(stage, targets=sorted(set(targets)), root=root)
 

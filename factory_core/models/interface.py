@@ -8,6 +8,9 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from factory_core.dataset.sample import Form
+
+Task = Literal["score_map", "boxes", "oriented_boxes"]
 Tensor = Any  # a KerasTensor while a graph is built, a tensor of the backend while it runs
 
 
@@ -49,7 +52,7 @@ class ScoreMapLoss(Loss):
     """Compares class numbers with the logits of the background and the classes."""
 
 
-class BoxLoss(Loss):
+class CentreLoss(Loss):
     """Compares what `centernet` encodes boxes into with what its network gives."""
 
 
@@ -57,14 +60,15 @@ class Model(ABC):
     """An architecture with its targets, its loss and the graph that is deployed.
 
     Attributes:
-        task: What it gives: a score map, or boxes.
+        task: What it gives.
         form: What it learns from, the form of `dataset.target`.
-        encoder: What sees the image.
+        encoder: What sees the image. An architecture that does so itself has none, and states
+            `divisor_px` and `load_pretrained`.
         loss: What training makes small.
     """
 
-    task: ClassVar[Literal["score_map", "boxes"]]
-    form: ClassVar[Literal["mask", "boxes"]]
+    task: ClassVar[Task]
+    form: ClassVar[Form]
     encoder: Encoder
     loss: Loss
 
@@ -81,17 +85,24 @@ class Model(ABC):
     def encode(
         self, labels: Sequence[Any], *, shape: tuple[int, int], num_classes: int
     ) -> np.ndarray:
-        """Labels of a batch, masks or `Boxes`, as the target of `loss`.
+        """Labels of a batch as the target of `loss`.
 
         Args:
-            labels: One a window: a mask `(height, width)` uint8, or `Boxes`.
+            labels: One a window: a mask `(height, width)` uint8, `Boxes` or `OrientedBoxes`.
             shape: Height and width of a window in pixels.
             num_classes: Number of classes, background not counted.
         """
 
     @abstractmethod
     def decode(self, output: Tensor) -> dict[str, Tensor]:
-        """The deployed part: raw outputs to named scores and boxes."""
+        """The deployed part: raw outputs to named scores and boxes.
+
+        Returns:
+            `scores` `(batch, height, width, class)` of a score map. Of boxes, best first:
+            `boxes` `(batch, k, 4)` x_min, y_min, x_max, y_max in pixels of the window, or of
+            oriented ones `(batch, k, 5)` x and y of the centre, length, width and angle;
+            `scores` `(batch, k)` and `classes` `(batch, k)` int32.
+        """
 
     @abstractmethod
     def measure(self, labels: Sequence[Any], outputs: dict[str, np.ndarray]) -> float:
@@ -101,3 +112,12 @@ class Model(ABC):
     def divisor_px(self) -> int:
         """What the sides of a window must be divisible by."""
         return int(2**self.encoder.levels)
+
+    def load_pretrained(self, network: Any, *, bands: Sequence[str]) -> None:
+        """Give the layers of `network` that have pretrained weights those weights.
+
+        Args:
+            network: A Keras model built over `self.network`.
+            bands: Name of each band of the image.
+        """
+        self.encoder.load_pretrained(network, bands=bands)

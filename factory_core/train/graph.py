@@ -37,7 +37,7 @@ def build_network(model: Model, stats: Stats) -> keras.Model:
     )(image)
     output = model.network(normalised, num_classes=len(stats.classes))
     network = keras.Model(image, output, name="network")
-    model.encoder.load_pretrained(network, bands=stats.bands)
+    model.load_pretrained(network, bands=stats.bands)
     return network
 
 

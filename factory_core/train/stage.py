@@ -88,7 +88,7 @@ def run(config: DictConfig, *, dataset: Path, out: Path, curves: Path, member: i
     augmentations = configuration.build_chain(config.augment, where="augment")
     stats = read_stats(dataset)
     train, val = Shards(dataset / "train"), Shards(dataset / "val")
-    sections = ("model", "encoder", "loss", "optimizer", "augment", "train")
+    sections = ("model", "optimizer", "augment", "train")
     key = {
         "sections": {name: config[name] for name in sections},
         "member": member,

@@ -82,7 +82,7 @@ def detector(tmp_path, monkeypatch, request):
             "package": "tree_detector",
             "taxonomy": {"classes": ["tree"], "level": 1},
             "catalogue": {"scenes": "scenes/**/*.tif", "bands": []},
-            "model": {"_target_": "factory_core.models.unet.UNet"},
+            "model": {"_target_": "factory_core.models.architectures.unet.UNet"},
             "predict": {
                 "overlap_px": 4,
                 "batch_size": 3,

@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from factory_core.kernel import config
-from factory_core.kernel.parts import list_parts, load_part
+from factory_core.kernel.parts import list_parts
 from factory_core.train.reproducible import pin
+from tests.models.compose import model_from_yaml
 
 
 @pytest.fixture(autouse=True)
@@ -16,7 +16,7 @@ def _pinned():
 
 @pytest.fixture(params=[part.name for part in list_parts("encoder")])
 def encoder(request):
-    return config.build(load_part("encoder", request.param), where="encoder")
+    return model_from_yaml("unet", f"encoder={request.param}", small=False).encoder
 
 
 def network(encoder, bands):

@@ -7,11 +7,9 @@ from keras import ops
 from factory_core.dataset.sample import stack_boxes
 from factory_core.kernel import config
 from factory_core.kernel.parts import list_parts, load_part
-from factory_core.models.centernet import CenterNet
 from factory_core.models.interface import ScoreMapLoss
-from factory_core.models.resnet import ResNet
-from factory_core.models.unet import UNet
 from factory_core.train.reproducible import pin
+from tests.models.compose import model_from_yaml
 
 SIDE = 32
 CLASSES = 2
@@ -41,8 +39,8 @@ def loss(request):
 @pytest.fixture(params=["empty", "full", "mixed"])
 def target(request, loss):
     if isinstance(loss, ScoreMapLoss):
-        return encode(UNet(ResNet(), loss), MASKS[request.param])
-    return encode(CenterNet(ResNet(), loss), BOXES[request.param])
+        return encode(model_from_yaml("unet"), MASKS[request.param])
+    return encode(model_from_yaml("centernet"), BOXES[request.param])
 
 
 def encode(model, labels):

@@ -6,33 +6,18 @@ import pytest
 from keras import ops
 
 from factory_core.dataset.sample import Boxes, stack_boxes
-from factory_core.kernel import config
-from factory_core.kernel.parts import list_parts, load_part
+from factory_core.kernel.errors import ConfigError
+from factory_core.kernel.parts import list_parts
 from factory_core.train.reproducible import pin
+from tests.models.compose import model_from_yaml
 
 SIDE = 32
 CLASSES = 2
-LOSSES = {"mask": "cross_entropy_dice", "boxes": "centre_focal"}
 
 
 @pytest.fixture(autouse=True)
 def _pinned():
     pin(seed=0, threads=2)
-
-
-def build(name, *, loss, **fields):
-    node = load_part("model", name) | {
-        "encoder": load_part("encoder", "resnet") | {"width": 4},
-        "loss": load_part("loss", loss),
-    }
-    return config.build(node | fields, where="model")
-
-
-def form_of(name):
-    from importlib import import_module
-
-    module, _, cls = load_part("model", name)["_target_"].rpartition(".")
-    return getattr(import_module(module), cls).form
 
 
 @pytest.fixture(params=[part.name for part in list_parts("model")])
@@ -42,7 +27,7 @@ def name(request):
 
 @pytest.fixture
 def model(name):
-    return build(name, loss=LOSSES[form_of(name)], width=8)
+    return model_from_yaml(name)
 
 
 def network(model, *, bands=3, side=SIDE):
@@ -129,16 +114,17 @@ def test_measure_goes_from_nothing_to_all(model):
 
 
 def test_refuses_a_loss_of_another_kind(name):
-    other = {"mask": "centre_focal", "boxes": "cross_entropy_dice"}[form_of(name)]
-    with pytest.raises(Exception, match=r"model\.loss.*Received") as found:
-        build(name, loss=other)
-    assert type(found.value).__name__ == "ConfigError"
+    other = {"mask": "centre_focal"}.get(model_from_yaml(name).form, "cross_entropy_dice")
+    with pytest.raises(ConfigError, match=r"model\.loss.*Received"):
+        model_from_yaml(name, f"loss={other}")
 
 
 @pytest.mark.parametrize("field", ["width", "depth"])
 def test_width_and_depth_change_its_size(name, field):
-    loss = LOSSES[form_of(name)]
-    small, large = (network(build(name, loss=loss, **{field: n})).count_params() for n in (1, 2))
-    assert large > small
-    with pytest.raises(Exception, match=f"{field}=0"):
-        build(name, loss=loss, **{field: 0})
+    sizes = [
+        network(model_from_yaml(name, f"model.{field}={number}")).count_params()
+        for number in (4, 8)
+    ]
+    assert sizes[0] < sizes[1]
+    with pytest.raises(ConfigError, match=f"{field}=0"):
+        model_from_yaml(name, f"model.{field}=0")

@@ -7,15 +7,16 @@ from hypothesis import strategies as st
 from keras import ops
 
 from factory_core.dataset.sample import stack_boxes
-from factory_core.models.centernet import CenterNet
-from factory_core.models.centre_focal import CentreFocal
-from factory_core.models.resnet import ResNet
+from factory_core.kernel.errors import ConfigError
+from tests.models.compose import model_from_yaml
 
 SIDE = 64
 
 
 def model(**fields):
-    return CenterNet(ResNet(), CentreFocal(), **fields)
+    return model_from_yaml(
+        "centernet", *(f"model.{name}={value}" for name, value in fields.items())
+    )
 
 
 def perfect_output(target, *, num_classes):
@@ -85,5 +86,5 @@ def test_the_smaller_of_two_boxes_is_stated_where_they_overlap():
 
 
 def test_refuses_a_stride_that_no_level_has():
-    with pytest.raises(ValueError, match="stride_px=3"):
+    with pytest.raises(ConfigError, match="stride_px=3"):
         model(stride_px=3)

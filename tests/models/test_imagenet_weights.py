@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from factory_core.kernel.errors import ModelError
-from factory_core.models import imagenet_weights
-from factory_core.models.efficientnet_lite0 import EfficientNetLite0
-from factory_core.models.imagenet_weights import read_imagenet_weights
+from factory_core.models.encoders import imagenet_weights
+from factory_core.models.encoders.efficientnet_lite0 import EfficientNetLite0
+from factory_core.models.encoders.imagenet_weights import read_imagenet_weights
 
 
 def test_reads_kernels_in_their_order():

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from keras import layers
 
-from factory_core.models.blocks import normalise
-from factory_core.models.imagenet_weights import read_imagenet_weights
+from factory_core.models.bricks.normalisation import BatchNormalisation
+from factory_core.models.encoders.imagenet_weights import read_imagenet_weights
 from factory_core.models.interface import Encoder, Tensor
 
 
@@ -25,6 +25,7 @@ class _Stage(NamedTuple):
 # Tan and Le 2019 (https://arxiv.org/abs/1905.11946), table 1, as changed for the Lite models
 # (https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite).
 STEM = 32
+normalise = BatchNormalisation()
 STAGES = (
     _Stage(1, 3, 1, 1, 16),
     _Stage(2, 3, 2, 6, 24),

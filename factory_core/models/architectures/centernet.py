@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from functools import partial
+from typing import ClassVar
 
 import numpy as np
 from keras import layers, ops
 
-from factory_core.dataset.sample import Boxes
-from factory_core.models.blocks import conv_norm_relu, head, top_down
-from factory_core.models.interface import BoxLoss, Encoder, Model, Tensor
+from factory_core.dataset.sample import Boxes, Form
+from factory_core.models.bricks.interface import Bricks, Neck
+from factory_core.models.head import head
+from factory_core.models.interface import CentreLoss, Encoder, Model, Task, Tensor
 from factory_core.models.measure import average_precision
 
 # Half of an object's side is this many deviations of its hill in the heat map
@@ -32,18 +34,22 @@ class CenterNet(Model):
     Args:
         encoder: What sees the image.
         loss: What training makes small.
-        width: Channels of the decoder and of the heads.
-        depth: Convolutions of each head.
+        bricks: What neck and heads are made of.
+        neck: Brings what coarse features know to the fine ones.
+        width: Channels of the neck and of the heads.
+        depth: Blocks of each head.
         stride_px: Pixels of the image a pixel of the heat map, 2, 4 or 8; at most half of
             the smallest object.
         max_boxes: Most boxes of a window.
     """
 
-    task: ClassVar[Literal["score_map", "boxes"]] = "boxes"
-    form: ClassVar[Literal["mask", "boxes"]] = "boxes"
+    task: ClassVar[Task] = "boxes"
+    form: ClassVar[Form] = "boxes"
 
     encoder: Encoder
-    loss: BoxLoss
+    loss: CentreLoss
+    bricks: Bricks
+    neck: Neck
     width: int = 64
     depth: int = 1
     stride_px: int = 4
@@ -60,11 +66,12 @@ class CenterNet(Model):
     def network(self, image: Tensor, *, num_classes: int) -> Tensor:
         """Image to `(batch, rows, columns, class + 4)`: logits of the heat map, sides in pixels."""
         features = self.encoder.features(image)
-        x = top_down(features[self.stride_px.bit_length() - 2 :], self.width, name="decoder")
-        heat = sides = x
+        levels = features[self.stride_px.bit_length() - 2 :]
+        heat = sides = self.neck(levels, self.width, bricks=self.bricks, name="neck")[0]
+        block = partial(self.bricks.block, channels=self.width, bricks=self.bricks)
         for number in range(1, self.depth + 1):
-            heat = conv_norm_relu(heat, self.width, name=f"centre_{number}")
-            sides = conv_norm_relu(sides, self.width, name=f"sides_{number}")
+            heat = block(heat, name=f"centre_{number}")
+            sides = block(sides, name=f"sides_{number}")
         logit = float(np.log(FIRST_SCORE / (1 - FIRST_SCORE)))
         heat = head(heat, num_classes, name="centre", bias=logit)
         sides = head(sides, 4, name="sides", bias=1.0)

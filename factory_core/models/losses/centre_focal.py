@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from keras import ops
 
-from factory_core.models.interface import BoxLoss, Tensor
+from factory_core.models.interface import CentreLoss, Tensor
 
 
 @dataclass(frozen=True)
-class CentreFocal(BoxLoss):
+class CentreFocal(CentreLoss):
     """Penalty-reduced focal loss of the centres plus GIoU of the boxes around them.
 
     The focal loss is that of CenterNet (Zhou et al. 2019, https://arxiv.org/abs/1904.07850,

@@ -1,25 +1,28 @@
-"""A residual encoder from scratch, of any width and depth."""
+"""Residual encoders from scratch, of any width, depth and bricks."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from keras import layers
-
-from factory_core.models.blocks import conv_norm_relu, normalise
+from factory_core.models.bricks.interface import Bricks
 from factory_core.models.interface import Encoder, Tensor
 
 
 @dataclass(frozen=True)
 class ResNet(Encoder):
-    """Basic residual blocks (He et al. 2015, https://arxiv.org/abs/1512.03385), no pretraining.
+    """Blocks of ever coarser maps (He et al. 2015, https://arxiv.org/abs/1512.03385), from noise.
+
+    Differs from the paper: a 3 x 3 convolution of stride 2 begins each level, no maximum is
+    taken, so small objects keep their place.
 
     Args:
+        bricks: What it is made of.
         width: Channels of the finest features; every level doubles them, up to eight times.
-        blocks: Residual blocks a level.
+        blocks: Blocks a level.
         depth: Levels; the coarsest has `1 / 2**depth` the sides of the image.
     """
 
+    bricks: Bricks
     width: int = 16
     blocks: int = 1
     depth: int = 4
@@ -42,23 +45,9 @@ class ResNet(Encoder):
         found = []
         for level in range(1, self.depth + 1):
             channels = self.width * 2 ** min(level - 1, 3)
-            x = conv_norm_relu(x, channels, name=f"encoder_{level}_down", stride=2)
-            for block in range(1, self.blocks + 1):
-                x = _residual(x, channels, name=f"encoder_{level}_{block}")
+            x = self.bricks.conv(x, channels, name=f"encoder_{level}_down", stride=2)
+            for number in range(1, self.blocks + 1):
+                name = f"encoder_{level}_{number}"
+                x = self.bricks.block(x, channels, bricks=self.bricks, name=name)
             found.append(x)
         return found
-
-
-def _residual(x: Tensor, channels: int, *, name: str) -> Tensor:
-    y = conv_norm_relu(x, channels, name=f"{name}_a")
-    y = layers.Conv2D(
-        channels,
-        3,
-        padding="same",
-        use_bias=False,
-        kernel_initializer="he_normal",
-        name=f"{name}_b_conv",
-    )(y)
-    y = normalise(y, name=f"{name}_b_norm")
-    y = layers.Add(name=f"{name}_add")([x, y])
-    return layers.ReLU(name=f"{name}_relu")(y)

@@ -1,0 +1,1 @@
+"""What several box models share: points, assignment of labels, decoding."""

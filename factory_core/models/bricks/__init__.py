@@ -1,0 +1,1 @@
+"""Bricks: the layers that architectures and encoders are made of, chosen by configuration."""

@@ -1,0 +1,1 @@
+"""Encoders: an image to features of ever coarser resolution."""
