@@ -96,6 +96,61 @@ def write_box_model(
     )
 
 
+def write_oriented_box_model(
+    path: Path,
+    *,
+    window_px: int = 16,
+    classes: tuple[str, ...] = ("tree",),
+    resolution_m: float = 1.0,
+    angle: float = 0.5,
+    size_px: tuple[float, float] = (6.0, 2.0),
+) -> Path:
+    """Candidates: the 12 brightest pixels, a box of `size_px` and `angle` on each."""
+    pixels = window_px * window_px
+    nodes = [
+        helper.make_node("Cast", ["image"], ["real"], to=TensorProto.FLOAT),
+        helper.make_node("Reshape", ["real", "flat"], ["row"]),
+        helper.make_node("TopK", ["row", "k"], ["values", "places"]),
+        helper.make_node("Mul", ["values", "scale"], ["scores"]),
+        helper.make_node("Mod", ["places", "side"], ["x"]),
+        helper.make_node("Div", ["places", "side"], ["y"]),
+        helper.make_node("Mul", ["places", "none"], ["classes"]),
+        helper.make_node("Unsqueeze", ["x", "last"], ["x1"]),
+        helper.make_node("Unsqueeze", ["y", "last"], ["y1"]),
+        helper.make_node("Unsqueeze", ["classes", "last"], ["zero"]),
+        helper.make_node("Concat", ["x1", "y1", "zero", "zero", "zero"], ["whole"], axis=2),
+        helper.make_node("Cast", ["whole"], ["corner"], to=TensorProto.FLOAT),
+        helper.make_node("Add", ["corner", "rest"], ["boxes"]),
+    ]
+    constants = {
+        "flat": np.array([-1, pixels]),
+        "k": np.array([12]),
+        "scale": np.array(1 / 255, np.float32),
+        "side": np.array(window_px),
+        "none": np.array(0),
+        "last": np.array([2]),
+        "rest": np.array([0.5, 0.5, *size_px, angle], np.float32),
+    }
+    outputs = {
+        "boxes": (TensorProto.FLOAT, [None, 12, 5]),
+        "scores": (TensorProto.FLOAT, [None, 12]),
+        "classes": (TensorProto.INT64, [None, 12]),
+    }
+    return _write(
+        path,
+        nodes,
+        constants,
+        outputs,
+        image=(TensorProto.UINT8, [None, window_px, window_px, 1]),
+        stated={
+            "task": "oriented_boxes",
+            "classes": json.dumps(classes),
+            "bands": json.dumps(["grey"]),
+            "resolution_m": str(resolution_m),
+        },
+    )
+
+
 def _write(
     path: Path,
     nodes: list[onnx.NodeProto],

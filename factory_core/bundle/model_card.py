@@ -14,6 +14,7 @@ from factory_core.predict.model import Signature
 GIVES = {
     "score_map": "a score map, of which post-processing makes polygons",
     "boxes": "boxes with scores",
+    "oriented_boxes": "boxes of any direction with scores",
 }
 CARD = """# {detector}
 

@@ -26,10 +26,14 @@ from pystac.extensions.raster import DataType
 from shapely.geometry import mapping
 
 from factory_core.kernel import io
-from factory_core.predict.model import OUTPUTS, Signature
+from factory_core.predict.model import BOX_NUMBERS, OUTPUTS, Signature
 
 ITEM = "item.json"
-TASKS = {"score_map": TaskType.SEMANTIC_SEGMENTATION, "boxes": TaskType.OBJECT_DETECTION}
+TASKS = {
+    "score_map": TaskType.SEMANTIC_SEGMENTATION,
+    "boxes": TaskType.OBJECT_DETECTION,
+    "oriented_boxes": TaskType.OBJECT_DETECTION,
+}
 # STAC asks for a time; scenes that tell none may be of any, as in the catalogue.
 ANY_TIME = (datetime(1900, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
 
@@ -92,16 +96,13 @@ def _outputs(signature: Signature) -> list[ModelOutput]:
         for number, name in enumerate(signature.classes)
     ]
     side = signature.window_px
-    shapes = {
-        "score_map": {
-            "scores": ([-1, side, side, len(classes)], ["batch", "height", "width", "class"])
-        },
-        "boxes": {
-            "boxes": ([-1, -1, 4], ["batch", "candidate", "corner"]),
-            "scores": ([-1, -1], ["batch", "candidate"]),
-            "classes": ([-1, -1], ["batch", "candidate"]),
-        },
-    }[signature.task]
+    if signature.task == "score_map":
+        of_map = ([-1, side, side, len(classes)], ["batch", "height", "width", "class"])
+        shapes = {"scores": of_map}
+    else:
+        box = ([-1, -1, BOX_NUMBERS[signature.task]], ["batch", "candidate", "number"])
+        one = ([-1, -1], ["batch", "candidate"])
+        shapes = {"boxes": box, "scores": one, "classes": one}
     return [
         ModelOutput.create(
             name=name,

@@ -9,6 +9,9 @@ from typing import Any, Literal
 import numpy as np
 import shapely
 from affine import Affine
+from shapely.geometry.base import BaseGeometry
+
+from factory_core.kernel.geo import oriented_corners
 
 Form = Literal["mask", "edges", "distances", "boxes", "oriented_boxes"]
 # What stands in each layer of a form that is an array of pixels.
@@ -49,6 +52,29 @@ class Boxes:
         inside = self.xyxy_px.clip(0, np.array([width, height] * 2, np.float32))
         kept = _areas(inside) >= min_share_inside * _areas(self.xyxy_px)
         return Boxes(inside[kept], self.classes[kept])
+
+    def within(self, region: BaseGeometry, *, min_share_inside: float) -> Boxes:
+        """The upright boxes around what of each lies in `region`; the others as in `cut`."""
+        whole = self.outlines()
+        inside = shapely.intersection(whole, region)
+        kept = _is_inside(inside, whole, min_share_inside)
+        return Boxes(shapely.bounds(inside[kept]).astype(np.float32), self.classes[kept])
+
+    def outlines(self) -> np.ndarray:
+        """The boxes as shapely polygons."""
+        polygons: np.ndarray = shapely.box(*self.xyxy_px.astype(np.float64).T)
+        return polygons
+
+    def take(self, rows: np.ndarray) -> Boxes:
+        """Those at `rows`, numbers or bools."""
+        return Boxes(self.xyxy_px[rows], self.classes[rows])
+
+    def and_also(self, others: Boxes) -> Boxes:
+        """These and then `others`."""
+        return Boxes(
+            np.concatenate([self.xyxy_px, others.xyxy_px]),
+            np.concatenate([self.classes, others.classes]),
+        )
 
 
 @dataclass(frozen=True)
@@ -91,12 +117,7 @@ class OrientedBoxes:
         DOTA: Xia et al. 2018, https://arxiv.org/abs/1711.10398; which corner of an object comes
         first is open, as its front is.
         """
-        x, y, length, width, angle = self.xylwa.astype(np.float64).T
-        along = np.stack([np.cos(angle), np.sin(angle)], axis=-1) * length[:, None] / 2
-        across = np.stack([-np.sin(angle), np.cos(angle)], axis=-1) * width[:, None] / 2
-        corners = [-along - across, along - across, along + across, -along + across]
-        placed: np.ndarray = np.stack([x, y], axis=-1)[:, None] + np.stack(corners, axis=1)
-        return placed
+        return oriented_corners(self.xylwa)
 
     def moved(self, by: Affine) -> OrientedBoxes:
         """These boxes after `by`, which mirrors, turns, shifts and scales both axes alike."""
@@ -118,16 +139,35 @@ class OrientedBoxes:
         the part inside: cutting it does not turn it.
         """
         height, width = shape
-        corners = self.corners_px()
-        whole = shapely.polygons(corners)
-        inside = shapely.intersection(whole, shapely.box(0, 0, width, height))
-        kept = shapely.area(inside) >= min_share_inside * shapely.area(whole)
-        kept &= shapely.area(whole) > 0
+        return self.within(
+            shapely.box(0, 0, width, height), min_share_inside=min_share_inside
+        )
+
+    def within(self, region: BaseGeometry, *, min_share_inside: float) -> OrientedBoxes:
+        """What of each lies in `region`, in the direction that it had; the others as in `cut`."""
+        whole = self.outlines()
+        inside = shapely.intersection(whole, region)
+        kept = _is_inside(inside, whole, min_share_inside)
         boxes = self.xylwa.copy()
-        over = kept & ((corners < 0) | (corners > (width, height))).any(axis=(1, 2))
-        for index in np.flatnonzero(over):
+        for index in np.flatnonzero(kept & ~shapely.covers(region, whole)):
             boxes[index] = _around(shapely.get_coordinates(inside[index]), boxes[index, 4])
         return OrientedBoxes(boxes[kept], self.classes[kept])
+
+    def outlines(self) -> np.ndarray:
+        """The boxes as shapely polygons."""
+        polygons: np.ndarray = shapely.polygons(self.corners_px())
+        return polygons
+
+    def take(self, rows: np.ndarray) -> OrientedBoxes:
+        """Those at `rows`, numbers or bools."""
+        return OrientedBoxes(self.xylwa[rows], self.classes[rows])
+
+    def and_also(self, others: OrientedBoxes) -> OrientedBoxes:
+        """These and then `others`."""
+        return OrientedBoxes(
+            np.concatenate([self.xylwa, others.xylwa]),
+            np.concatenate([self.classes, others.classes]),
+        )
 
 
 Labels = np.ndarray | Boxes | OrientedBoxes
@@ -142,10 +182,20 @@ class Sample:
         labels: In the form of the target. `mask`: `(height, width)` uint8 of 0 for background
             and class index + 1; `edges` and `distances`: `(height, width, layer)` uint8, such a
             mask and what `LAYERS` names after it; or boxes.
+        top: The greatest value of the type that the pixels are kept in.
     """
 
     image: np.ndarray
     labels: Labels
+    top: float = 255.0
+
+    @property
+    def data(self) -> np.ndarray:
+        """Which pixels have data, `(height, width)` bool."""
+        found: np.ndarray = self.image[..., 0] != 0
+        for band in range(1, self.image.shape[-1]):
+            found = found | (self.image[..., band] != 0)
+        return found
 
 
 def stack_boxes(
@@ -155,6 +205,13 @@ def stack_boxes(
     return Boxes(
         np.asarray(boxes, np.float32).reshape(-1, 4), np.asarray(classes, np.int64).reshape(-1)
     )
+
+
+def _is_inside(inside: np.ndarray, whole: np.ndarray, min_share: float) -> np.ndarray:
+    """Of which shapes at least the share is inside."""
+    areas = shapely.area(whole)
+    kept: np.ndarray = (areas > 0) & (shapely.area(inside) >= min_share * areas)
+    return kept
 
 
 def _areas(xyxy_px: np.ndarray) -> np.ndarray:

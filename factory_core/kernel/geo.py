@@ -124,6 +124,21 @@ def resolution_m(geobox: GeoBox) -> float:
     return float(np.sqrt(there.area))
 
 
+def oriented_corners(xylwa: np.ndarray) -> np.ndarray:
+    """Corners `(n, 4, 2)` float64 of boxes of any direction, one after the other.
+
+    Args:
+        xylwa: `(n, 5)`: x and y of the centre, length, width, and the angle of the length against
+            the x axis in radians, positive from x towards y.
+    """
+    x, y, length, width, angle = np.asarray(xylwa, np.float64).reshape(-1, 5).T
+    along = np.stack([np.cos(angle), np.sin(angle)], axis=-1) * length[:, None] / 2
+    across = np.stack([-np.sin(angle), np.cos(angle)], axis=-1) * width[:, None] / 2
+    corners = [-along - across, along - across, along + across, -along + across]
+    placed: np.ndarray = np.stack([x, y], axis=-1)[:, None] + np.stack(corners, axis=1)
+    return placed
+
+
 def is_metric(crs: object) -> bool:
     """Whether `crs` is projected and counts in metres."""
     found = _pyproj(str(crs))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,12 +12,19 @@ from omegaconf import DictConfig
 from factory_core.kernel import config as configuration
 from factory_core.kernel.errors import ConfigError
 from factory_core.kernel.geo import ScoreMap
+from factory_core.postprocess.kinds import ANY, SCORE_MAP, shapes_of
 
 RULE = (
     "The rule: score map -> score map (any number), then one score map -> detections, then "
-    "detections -> detections (any number); the candidates of a box model enter at the last."
+    "detections -> detections (any number); the candidates of a box model, which are polygons, "
+    "enter at the last. `polygonise` and `boxes` give polygons, `centre_lines` lines, `points` "
+    "points; a task for one of them takes no other."
 )
-NAMES = {ScoreMap: "a score map", GeoDataFrame: "detections"}
+OF_MODELS = {ScoreMap: SCORE_MAP, GeoDataFrame: "polygons"}
+# What is taken, and what may come for it, where the two are not the same.
+FITS = {(ANY, shape) for shape in ("polygons", "lines", "points")} | {
+    (shape, ANY) for shape in ("polygons", "lines", "points")
+}
 
 
 @dataclass(frozen=True)
@@ -65,40 +71,21 @@ def check_order(chain: Chain, *, where: str) -> None:
     Raises:
         ConfigError: Names the task, what came and what it takes.
     """
-    comes, giver = chain.takes, "the predictions are"
+    comes, giver = OF_MODELS[chain.takes], "the predictions are"
     for name, part in chain.tasks:
-        takes, gives = kind_of(part, where=f"{where}.tasks.{name}")
-        if takes is not comes:
+        takes, gives = shapes_of(part, where=f"{where}.tasks.{name}")
+        if takes != comes and (takes, comes) not in FITS:
             raise ConfigError(
-                f"`{where}.tasks.{name}` takes {NAMES[takes]}, but {giver} {NAMES[comes]}. "
+                f"`{where}.tasks.{name}` takes {takes}, but {giver} {comes}. "
                 f"Move it in `{where}.order`, or drop it. {RULE}"
             )
-        comes, giver = gives, f"`{name}` before it gives"
-    if comes is not GeoDataFrame:
+        comes, giver = (
+            (comes if gives == ANY and takes == ANY else gives),
+            f"`{name}` before it gives",
+        )
+    if comes == SCORE_MAP:
         raise ConfigError(
             f"`{where}` ends with a score map: none of its tasks "
             f"({', '.join(name for name, _ in chain.tasks)}) makes detections of it. Add one that "
             f"does, `polygonise` say. {RULE}"
         )
-
-
-def kind_of(part: Any, *, where: str) -> tuple[type, type]:
-    """What a part takes and what it gives, from the types of its `__call__`.
-
-    Raises:
-        ConfigError: They are no kind of post-processing.
-    """
-    hints = typing.get_type_hints(type(part).__call__) if callable(part) else {}
-    given = hints.pop("return", None)
-    kinds: Sequence[Any] = [*hints.values(), given]
-    if (
-        len(kinds) != 2
-        or any(kind not in NAMES for kind in kinds)
-        or kinds == [GeoDataFrame, ScoreMap]
-    ):
-        raise ConfigError(
-            f"`{where}` names {type(part).__name__}, whose `__call__` takes and gives "
-            f"{', '.join(str(kind) for kind in kinds)}. A post-processing takes and gives ScoreMap "
-            "or GeoDataFrame, and says so in its type hints."
-        )
-    return kinds[0], kinds[1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from geopandas import GeoDataFrame
+from factory_core.postprocess.kinds import Polygons
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,6 @@ class MinArea:
         if not self.min_area_m2 >= 0:
             raise ValueError(f"`min_area_m2` must be 0 or more. Received: {self.min_area_m2}.")
 
-    def __call__(self, detections: GeoDataFrame) -> GeoDataFrame:
+    def __call__(self, detections: Polygons) -> Polygons:
         """The detections that are large enough."""
         return detections[detections.area >= self.min_area_m2]

@@ -12,6 +12,7 @@ from rasterio.features import shapes
 from scipy import ndimage
 
 from factory_core.kernel.geo import ScoreMap
+from factory_core.postprocess.kinds import Polygons
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Polygonise:
     pixels exactly, holes stay, and the score is the mean over the region's pixels.
     """
 
-    def __call__(self, score_map: ScoreMap) -> GeoDataFrame:
+    def __call__(self, score_map: ScoreMap) -> Polygons:
         """Polygons with `score`, `label` and `scene_id`; class by class, row by row."""
         outlines, scores, labels = [], [], []
         for label, band in zip(score_map.classes, score_map.scores, strict=True):

@@ -10,9 +10,9 @@ import numpy as np
 import shapely
 
 from factory_core.kernel import io
-from factory_core.kernel.geo import Raster
+from factory_core.kernel.geo import Raster, oriented_corners
 from factory_core.predict.layout import Layout
-from factory_core.predict.model import Ensemble
+from factory_core.predict.model import BOX_NUMBERS, Ensemble, Signature
 
 MIN_SCORE = 0.01
 
@@ -35,10 +35,10 @@ def collect_block(
         ensemble: Models that give boxes.
 
     Returns:
-        `(candidate, 6)` float64: x_min, y_min, x_max, y_max in pixels of the scene,
-        score of at least `MIN_SCORE`, number of the class.
+        `(candidate, numbers + 2)` float64: the numbers of a box as the models give them, but
+        in pixels of the scene, a score of at least `MIN_SCORE`, the number of the class.
     """
-    found = [np.empty((0, 6))]
+    found = [np.empty((0, BOX_NUMBERS[ensemble.signature.task] + 2))]
     for places, images in batches:
         boxes, scores, classes = ensemble.boxes(images)
         for place, *window in zip(places, boxes, scores, classes, strict=True):
@@ -56,32 +56,35 @@ def _of_window(
 ) -> np.ndarray:
     row, column = place
     x0, y0 = layout.columns.starts[column], layout.rows.starts[row]
-    moved = boxes + np.array([x0, y0, x0, y0], np.float64)
-    x, y = (moved[:, 0] + moved[:, 2]) / 2, (moved[:, 1] + moved[:, 3]) / 2
+    moved = boxes.astype(np.float64)
+    if moved.shape[1] == BOX_NUMBERS["boxes"]:
+        moved += [x0, y0, x0, y0]
+        x, y = (moved[:, 0] + moved[:, 2]) / 2, (moved[:, 1] + moved[:, 3]) / 2
+        sides = moved[:, 2:4] - moved[:, :2]
+    else:
+        moved += [x0, y0, 0, 0, 0]
+        x, y, sides = moved[:, 0], moved[:, 1], moved[:, 2:4]
     left, right = layout.columns.cores[column]
     top, bottom = layout.rows.cores[row]
     kept = (x >= left) & (x < right) & (y >= top) & (y < bottom) & (scores >= MIN_SCORE)
-    kept &= (moved[:, 2] > moved[:, 0]) & (moved[:, 3] > moved[:, 1])
+    kept &= (sides > 0).all(axis=1)
     return np.asarray(np.column_stack([moved, scores, classes])[kept])
 
 
-def write(files: Sequence[Path], out: Path, *, raster: Raster, classes: tuple[str, ...]) -> None:
-    """Write the candidates of a scene as GeoParquet, in the CRS of the scene.
+def write(files: Sequence[Path], out: Path, *, raster: Raster, signature: Signature) -> None:
+    """Write the candidates of a scene as GeoParquet, rectangles in the CRS of the scene.
 
     Args:
         files: Candidates of each computed block.
         out: File to write.
         raster: The scene, for its grid.
-        classes: Names of the classes by number.
+        signature: Of the models: the kind of their boxes, and the names of their classes.
     """
-    rows = np.concatenate([np.empty((0, 6)), *(np.load(file) for file in files)])
-    x_min, y_min, x_max, y_max, scores, numbers = rows.T
-    corners = np.stack(
-        [
-            np.stack([x_min, x_max, x_max, x_min, x_min], axis=1),
-            np.stack([y_min, y_min, y_max, y_max, y_min], axis=1),
-        ],
-        axis=-1,
+    numbers = BOX_NUMBERS[signature.task]
+    rows = np.concatenate([np.empty((0, numbers + 2)), *(np.load(file) for file in files)])
+    boxes, scores, classes = rows[:, :numbers], rows[:, numbers], rows[:, numbers + 1]
+    corners = (
+        oriented_corners(boxes) if numbers == BOX_NUMBERS["oriented_boxes"] else _corners(boxes)
     )
     affine = raster.geobox.affine
     ground = corners @ np.array([[affine.a, affine.d], [affine.b, affine.e]])
@@ -89,10 +92,16 @@ def write(files: Sequence[Path], out: Path, *, raster: Raster, classes: tuple[st
     frame = gpd.GeoDataFrame(
         {
             "score": np.clip(scores, 0, 1),
-            "label": np.array(classes, dtype=object)[numbers.astype(int)],
+            "label": np.array(signature.classes, dtype=object)[classes.astype(int)],
             "scene_id": raster.scene_id,
         },
         geometry=shapely.polygons(ground),
         crs=str(raster.geobox.crs),
     )
     io.write_by_scene([frame], out)
+
+
+def _corners(boxes: np.ndarray) -> np.ndarray:
+    x_min, y_min, x_max, y_max = boxes.T
+    x = np.stack([x_min, x_max, x_max, x_min], axis=1)
+    return np.stack([x, np.stack([y_min, y_min, y_max, y_max], axis=1)], axis=-1)

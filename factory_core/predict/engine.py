@@ -22,7 +22,7 @@ from factory_core.predict.model import Ensemble
 
 Item = TypeVar("Item")
 Block = tuple[int, int]
-ENDINGS = {"score_map": ".tif", "boxes": ".parquet"}
+ENDINGS = {"score_map": ".tif", "boxes": ".parquet", "oriented_boxes": ".parquet"}
 
 
 @dataclass(frozen=True)
@@ -115,11 +115,13 @@ class Engine:
     def write(self, plan: Plan, *, folder: Path, out: Path) -> None:
         """Put the blocks in `folder` together and write them to `out`."""
         files = {block: _file(folder, block) for block in plan.blocks}
-        names = self.ensemble.signature.classes
-        if self.ensemble.signature.task == "score_map":
-            score_maps.write(files, out, layout=plan.layout, raster=plan.raster, classes=names)
+        signature = self.ensemble.signature
+        if signature.task == "score_map":
+            score_maps.write(
+                files, out, layout=plan.layout, raster=plan.raster, classes=signature.classes
+            )
         else:
-            candidates.write(list(files.values()), out, raster=plan.raster, classes=names)
+            candidates.write(list(files.values()), out, raster=plan.raster, signature=signature)
 
 
 def _touching(raster: Raster, layout: Layout, area: GeoSeries | None) -> np.ndarray:

@@ -14,7 +14,10 @@ import onnxruntime
 from factory_core.kernel.errors import ModelError
 from factory_core.kernel.geo import Raster, resolution_m
 
-OUTPUTS = {"score_map": ("scores",), "boxes": ("boxes", "scores", "classes")}
+OF_BOXES = ("boxes", "scores", "classes")
+OUTPUTS = {"score_map": ("scores",), "boxes": OF_BOXES, "oriented_boxes": OF_BOXES}
+# Numbers of a box: x_min, y_min, x_max, y_max; or x, y, length, width, angle.
+BOX_NUMBERS = {"boxes": 4, "oriented_boxes": 5}
 SAME_RESOLUTION = 0.05
 
 
@@ -23,7 +26,7 @@ class Signature:
     """What a model takes and gives, as its file states it.
 
     Attributes:
-        task: Whether it gives score maps or boxes.
+        task: Whether it gives score maps, upright boxes or boxes of any direction.
         classes: Names of its classes, in the order of its outputs.
         bands: Names of the bands of its input.
         resolution_m: Side of a pixel on the ground.
@@ -31,7 +34,7 @@ class Signature:
         dtype: numpy type of the pixels.
     """
 
-    task: Literal["score_map", "boxes"]
+    task: Literal["score_map", "boxes", "oriented_boxes"]
     classes: tuple[str, ...]
     bands: tuple[str, ...]
     resolution_m: float
@@ -68,15 +71,24 @@ class Ensemble:
         """Boxes of all members, side by side.
 
         Returns:
-            Boxes `(batch, k, 4)` as x_min, y_min, x_max, y_max in pixels of the
-            window, scores `(batch, k)` in [0, 1], class numbers `(batch, k)`.
+            Boxes in pixels of the window, scores `(batch, k)` in [0, 1], class numbers
+            `(batch, k)`. Upright boxes are `(batch, k, 4)` as x_min, y_min, x_max, y_max;
+            oriented ones `(batch, k, 5)` as x and y of the centre, length, width and the angle
+            of the length against the x axis in radians, positive from x towards y.
 
         Raises:
-            ModelError: A member gives NaN or a score outside [0, 1].
+            ModelError: A member gives NaN, a score outside [0, 1], or boxes of other numbers.
         """
+        numbers = BOX_NUMBERS[self.signature.task]
         found = []
         for path, session in self.members:
-            boxes, scores, classes = session.run(OUTPUTS["boxes"], {"image": images})
+            boxes, scores, classes = session.run(OF_BOXES, {"image": images})
+            if boxes.shape[-1] != numbers:
+                raise ModelError(
+                    f"{path} gives boxes of {boxes.shape[-1]} numbers; the task "
+                    f"{self.signature.task} has {numbers}. State the other task in its metadata, "
+                    "or export it again."
+                )
             if not np.isfinite(boxes).all():
                 raise ModelError(f"{path} gives boxes that are not finite. Train it again.")
             found.append((boxes, _checked(scores, path), classes))
@@ -198,7 +210,7 @@ def _task(path: Path, session: onnxruntime.InferenceSession, task: str) -> Any:
     if task not in OUTPUTS or not set(OUTPUTS[task]) <= set(given):
         raise ModelError(
             f"{path} states the task {task!r} and gives {', '.join(given)}; expected score_map "
-            "with `scores`, or boxes with `boxes`, `scores` and `classes`."
+            "with `scores`, or boxes or oriented_boxes with `boxes`, `scores` and `classes`."
         )
     return task
 

@@ -16,7 +16,7 @@ from odc.geo.geobox import GeoBox
 from factory_core.kernel import config, io
 from factory_core.kernel.geo import ScoreMap
 from factory_core.kernel.parts import list_parts, load_part
-from factory_core.postprocess.chain import kind_of
+from factory_core.postprocess.kinds import kind_of
 
 CRS = "EPSG:32633"
 COLUMNS = ["score", "label", "scene_id", "geometry"]

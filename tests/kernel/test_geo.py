@@ -67,5 +67,13 @@ def test_a_scene_in_metres_keeps_its_crs():
     assert geo.resolution_m(grid(10, 10, side_m=0.3)) == pytest.approx(0.3)
 
 
+def test_corners_of_oriented_boxes():
+    boxes = np.array([[10, 20, 6, 2, 0], [0, 0, 6, 2, np.pi / 2]])
+    upright, standing = geo.oriented_corners(boxes)
+    np.testing.assert_allclose(upright, [[7, 19], [13, 19], [13, 21], [7, 21]])
+    np.testing.assert_allclose(standing, [[1, -3], [1, 3], [-1, 3], [-1, -3]])
+    assert geo.oriented_corners(np.empty((0, 5))).shape == (0, 4, 2)
+
+
 def test_footprint_is_the_outline():
     assert geo.footprint(grid(10, 20)).bounds == (500_000, 4_899_995, 500_010, 4_900_000)

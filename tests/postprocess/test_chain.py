@@ -39,13 +39,13 @@ def test_accepts_an_order_that_fits(names, takes):
         pytest.param(
             ("polygonise", "threshold"),
             ScoreMap,
-            ["postprocess.tasks.threshold", "`polygonise` before it gives detections"],
+            ["postprocess.tasks.threshold", "`polygonise` before it gives polygons"],
             id="score map too late",
         ),
         pytest.param(
             ("threshold", "polygonise"),
             GeoDataFrame,
-            ["postprocess.tasks.threshold", "predictions are detections"],
+            ["postprocess.tasks.threshold", "predictions are polygons"],
             id="score map task for candidates",
         ),
     ],

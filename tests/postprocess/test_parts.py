@@ -4,6 +4,7 @@ import geopandas as gpd
 import numpy as np
 import pytest
 import shapely
+import shapely.affinity
 from affine import Affine
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +14,7 @@ from rasterio.features import rasterize
 from factory_core.kernel import io
 from factory_core.kernel.errors import ConfigError, LabelError
 from factory_core.kernel.geo import ScoreMap
-from factory_core.postprocess import non_maximum_suppression
+from factory_core.postprocess import overlaps
 from factory_core.postprocess.geofence import Geofence
 from factory_core.postprocess.min_area import MinArea
 from factory_core.postprocess.min_score import MinScore
@@ -133,15 +134,19 @@ def greedy(boxes, scores, labels, max_iou, per_class):
     per_class=st.booleans(),
     overlap_of=st.sampled_from(["box", "geometry"]),
     few=st.sampled_from([4, 512]),
+    askew=st.booleans(),
 )
-def test_suppression_equals_the_textbook(seed, count, max_iou, per_class, overlap_of, few):
+def test_suppression_equals_the_textbook(seed, count, max_iou, per_class, overlap_of, few, askew):
     rng = np.random.default_rng(seed)
     corner, size = rng.integers(0, 30, (count, 2)), rng.integers(1, 12, (count, 2))
     boxes = shapely.box(*corner.T, *(corner + size).T)
+    if askew and overlap_of == "geometry":
+        turned = [shapely.affinity.rotate(b, 90 * rng.random()) for b in boxes]
+        boxes = np.array(turned, object)
     scores, labels = rng.integers(0, 5, count) / 4, rng.choice(["tree", "house"], count)
     part = NonMaximumSuppression(max_iou, overlap_of, per_class)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(non_maximum_suppression, "FEW", few)
+        patch.setattr(overlaps, "FEW", few)
         found = part(frame(boxes, scores, labels))
     same_boxes = {(*boxes[i].bounds, scores[i], labels[i]) for i in found.index}
     expected = greedy(boxes, scores, labels, max_iou, per_class)

@@ -1,5 +1,7 @@
 import numpy as np
+import onnx
 import pytest
+import shapely
 from shapely.geometry import box
 
 from factory_core.kernel import io
@@ -11,7 +13,7 @@ from factory_core.kernel.errors import (
 )
 from factory_core.predict import layout, score_maps, stage
 from factory_core.predict.engine import Engine
-from tests.onnx_models import write_box_model, write_score_model
+from tests.onnx_models import write_box_model, write_oriented_box_model, write_score_model
 
 
 @pytest.fixture(autouse=True)
@@ -127,6 +129,41 @@ def test_each_object_comes_once_from_a_box_model(tmp_path, predict, write_scene,
     assert set(table["scene_id"]) == {"a"}
     np.testing.assert_allclose(table["score"], 200 / 255, atol=1e-6)
     assert table.crs == "EPSG:32633"
+
+
+def test_oriented_boxes_lie_on_the_ground_as_in_the_window(
+    tmp_path, predict, write_scene, write_selection
+):
+    """Sides, direction (y points up there) and place; each object once, over windows too."""
+    write_oriented_box_model(tmp_path / "models/0/model.onnx", angle=0.5, size_px=(6.0, 2.0))
+    pixels = np.ones((1, 70, 90), np.uint8)
+    bright = [(0, 0), (12, 13), (14, 40), (30, 30), (35, 89), (69, 0), (69, 89), (50, 60)]
+    for row, column in bright:
+        pixels[0, row, column] = 200
+    geobox = write_scene(pixels, bands=("grey",), resolution_m=1.0)
+    table = io.read_table(predict(write_selection({"a": geobox})) / "a.parquet")
+    centres = table.centroid
+    places = sorted(zip(5_000_000 - centres.y - 0.5, centres.x - 500_000 - 0.5, strict=True))
+    assert [(round(row), round(column)) for row, column in places] == sorted(bright)
+    corners = shapely.get_coordinates(table.geometry).reshape(-1, 5, 2)
+    one, two = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 1]
+    np.testing.assert_allclose(np.hypot(*one.T), 6, rtol=1e-6)
+    np.testing.assert_allclose(np.hypot(*two.T), 2, rtol=1e-6)
+    np.testing.assert_allclose(np.arctan2(one[:, 1], one[:, 0]), -0.5, rtol=1e-6)
+    assert table.crs == "EPSG:32633"
+
+
+def test_refuses_boxes_of_another_number(tmp_path, predict, write_scene, write_selection):
+    write_box_model(tmp_path / "models/0/model.onnx")
+    file = tmp_path / "models/0/model.onnx"
+    model = onnx.load(file)
+    onnx.helper.set_model_props(
+        model, {p.key: p.value for p in model.metadata_props} | {"task": "oriented_boxes"}
+    )
+    onnx.save(model, file)
+    geobox = write_scene(np.full((1, 16, 16), 9, np.uint8), bands=("grey",))
+    with pytest.raises(ModelError, match=r"model\.onnx gives boxes of 4 numbers"):
+        predict(write_selection({"a": geobox}))
 
 
 def test_candidates_of_members_stand_side_by_side(tmp_path, predict, write_scene, write_selection):

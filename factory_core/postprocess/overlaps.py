@@ -1,0 +1,122 @@
+"""Which detections lie on each other, and whose they are: what suppression and fusion share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import shapely
+from geopandas import GeoDataFrame
+
+# Below this many detections every pair is looked at, above it the better half thins
+# out the rest first: a million boxes on one spot are no more work than elsewhere.
+FEW = 512
+SAME_AREA = 1e-9
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """How much two shapes have in common.
+
+    Attributes:
+        of: Whether the upright boxes around the shapes or the shapes themselves are compared.
+            Shapes that are upright boxes cost no more than boxes.
+        over: What the common area is divided by: the area of both together (IoU), or that of
+            the smaller one, which is 1 where one lies in the other.
+    """
+
+    of: Literal["box", "geometry"]
+    over: Literal["union", "smaller"] = "union"
+
+    def __call__(self, left: np.ndarray, right: np.ndarray, *, above: float = -1.0) -> np.ndarray:
+        """Shares in [0, 1] of pairs of shapes; 0 where one can be seen not to be over `above`."""
+        a, b = shapely.bounds(left).reshape(-1, 4), shapely.bounds(right).reshape(-1, 4)
+        sides = np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2])
+        common = np.prod(np.maximum(sides, 0), axis=1)
+        box_a, box_b = _areas(a), _areas(b)
+        if self.of == "box":
+            return self._share(common, box_a, box_b)
+        area_a, area_b = shapely.area(left), shapely.area(right)
+        askew = (area_a < box_a * (1 - SAME_AREA)) | (area_b < box_b * (1 - SAME_AREA))
+        common = np.minimum(common, np.minimum(area_a, area_b))
+        unsure = askew & (self._share(common, area_a, area_b) > above)
+        common[askew] = 0
+        common[unsure] = shapely.area(shapely.intersection(left[unsure], right[unsure]))
+        return self._share(common, area_a, area_b)
+
+    def _share(self, common: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+        whole = one + other - common if self.over == "union" else np.minimum(one, other)
+        return np.asarray(np.divide(common, whole, out=np.zeros_like(whole), where=whole > 0))
+
+
+def _areas(bounds: np.ndarray) -> np.ndarray:
+    return np.asarray(np.prod(bounds[:, 2:] - bounds[:, :2], axis=1))
+
+
+def best_first(detections: GeoDataFrame, *, per_class: bool) -> Iterator[np.ndarray]:
+    """Rows of each class, or of all together, the highest score first.
+
+    Equal scores are decided by position and label, so the order of rows does not matter.
+    """
+    geometries, labels = detections.geometry.to_numpy(), detections["label"].to_numpy()
+    x_min, y_min, x_max, y_max = shapely.bounds(geometries).reshape(-1, 4).T
+    _, numbers = np.unique(labels.astype(str), return_inverse=True)
+    keys = [numbers, shapely.area(geometries), y_max, x_max, y_min, x_min]
+    order = np.lexsort([*keys, -detections["score"].to_numpy()])
+    if not per_class:
+        yield order
+        return
+    for number in np.unique(numbers):
+        yield order[numbers[order] == number]
+
+
+def find_owners(geometries: np.ndarray, *, overlap: Overlap, above: float) -> np.ndarray:
+    """Whose each shape is: its own, or that of the first kept one that it lies on.
+
+    Greedy suppression: in turn, a shape is kept unless it overlaps a kept one by more than
+    `above`.
+
+    Args:
+        geometries: `(n,)` shapes, the best first.
+        overlap: How overlap is measured.
+        above: Share from which on the first of two is the owner of the second.
+
+    Returns:
+        `(n,)` positions; a kept shape has its own.
+    """
+    if len(geometries) <= FEW:
+        return _find_owners_of_few(geometries, overlap, above)
+    half = len(geometries) // 2
+    better = find_owners(geometries[:half], overlap=overlap, above=above)
+    kept = np.flatnonzero(better == np.arange(half))
+    owner = np.concatenate([better, np.arange(half, len(geometries))])
+    worse, by = find_pairs(geometries[half:], geometries[kept], overlap=overlap, above=above)
+    np.minimum.at(owner, half + worse, kept[by])
+    free = half + np.flatnonzero(owner[half:] >= half)
+    owner[free] = free[find_owners(geometries[free], overlap=overlap, above=above)]
+    return owner
+
+
+def _find_owners_of_few(geometries: np.ndarray, overlap: Overlap, above: float) -> np.ndarray:
+    worse, better = find_pairs(geometries, geometries, overlap=overlap, above=above)
+    later = worse > better
+    order = np.argsort(better[later], kind="stable")
+    worse, better = worse[later][order], better[later][order]
+    ends = np.searchsorted(better, np.arange(len(geometries) + 1))
+    owner = np.arange(len(geometries))
+    for first in np.unique(better):
+        if owner[first] == first:
+            theirs = worse[ends[first] : ends[first + 1]]
+            owner[theirs] = np.minimum(owner[theirs], first)
+    return owner
+
+
+def find_pairs(
+    left: np.ndarray, right: np.ndarray, *, overlap: Overlap, above: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Positions in `left` and `right` of every pair that overlaps by more than `above`."""
+    first, second = shapely.STRtree(right).query(left)
+    too_much = overlap(left[first], right[second], above=above) > above
+    return first[too_much], second[too_much]
