@@ -139,9 +139,7 @@ class OrientedBoxes:
         the part inside: cutting it does not turn it.
         """
         height, width = shape
-        return self.within(
-            shapely.box(0, 0, width, height), min_share_inside=min_share_inside
-        )
+        return self.within(shapely.box(0, 0, width, height), min_share_inside=min_share_inside)
 
     def within(self, region: BaseGeometry, *, min_share_inside: float) -> OrientedBoxes:
         """What of each lies in `region`, in the direction that it had; the others as in `cut`."""

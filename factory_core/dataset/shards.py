@@ -67,6 +67,7 @@ class Shards:
         self._images = [open_array(path) for path in sorted(folder.glob("images-*.npy"))]
         self._masks = [open_array(path) for path in sorted(folder.glob("masks-*.npy"))]
         self._first = np.cumsum([0, *(len(shard) for shard in self._images)])
+        self._top = float(np.iinfo(self._images[0].dtype).max)
 
     def __len__(self) -> int:
         return int(self._first[-1])
@@ -76,9 +77,8 @@ class Shards:
         shard = int(np.searchsorted(self._first, window, side="right")) - 1
         place = window - int(self._first[shard])
         image = self._images[shard][place].astype(np.float32)
-        if self._masks:
-            return Sample(image, np.array(self._masks[shard][place]))
-        return Sample(image, self._boxes[window])
+        labels = np.array(self._masks[shard][place]) if self._masks else self._boxes[window]
+        return Sample(image, labels, self._top)
 
     @cached_property
     def _boxes(self) -> list[Boxes | OrientedBoxes]:

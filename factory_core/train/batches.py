@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from factory_core.dataset.augmentation import Augmentation
+from factory_core.dataset.augmentations.interface import Augmentation, augment
 from factory_core.dataset.sample import Sample
 from factory_core.dataset.shards import Shards
 from factory_core.models.interface import Model
@@ -63,10 +63,7 @@ class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has
 
     def _augmented(self, window: int) -> Sample:
         generator = np.random.default_rng((self.seed, self.epoch, window))
-        sample = self.shards[window]
-        for augmentation in self.augmentations:
-            sample = augmentation(sample, generator=generator)
-        return sample
+        return augment(self.shards, window, augmentations=self.augmentations, generator=generator)
 
 
 def encode_samples(

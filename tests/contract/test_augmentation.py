@@ -6,6 +6,7 @@ import shapely
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from factory_core.dataset.augmentations.interface import Chance
 from factory_core.dataset.sample import Boxes, OrientedBoxes, Sample, stack_boxes
 from factory_core.kernel import config
 from factory_core.kernel.parts import list_parts, load_part
@@ -20,6 +21,12 @@ patient = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 def part_of(name):
     return config.build(load_part("augmentation", name), where="augmentation")
+
+
+def chance(seed):
+    """Chance that draws a window of its own, with one object."""
+    image, mask = draw([(3, 4, 10, 9)])
+    return Chance(np.random.default_rng(seed), lambda: Sample(image, mask))
 
 
 @pytest.fixture(params=PARTS)
@@ -60,9 +67,7 @@ def bright(image):
 @patient
 def test_boxes_stay_on_their_objects(exact, boxes, seed):
     image, _ = draw(boxes)
-    changed = exact(
-        Sample(image, stack_boxes(boxes, [0] * len(boxes))), generator=np.random.default_rng(seed)
-    )
+    changed = exact(Sample(image, stack_boxes(boxes, [0] * len(boxes))), chance=chance(seed))
     assert isinstance(changed.labels, Boxes)
     drawn = draw(changed.labels.xyxy_px.astype(int))[1]
     assert changed.labels.xyxy_px.shape == (len(boxes), 4)
@@ -75,8 +80,8 @@ def test_oriented_boxes_stay_on_their_objects(exact, boxes, seed):
     image, _ = draw(boxes)
     corners = [[(a, b), (c, b), (c, d), (a, d)] for a, b, c, d in boxes]
     before = OrientedBoxes.from_corners(np.array(corners), np.arange(len(boxes)))
-    changed = exact(Sample(image, before), generator=np.random.default_rng(seed)).labels
-    image = exact(Sample(image, before), generator=np.random.default_rng(seed)).image
+    changed = exact(Sample(image, before), chance=chance(seed)).labels
+    image = exact(Sample(image, before), chance=chance(seed)).image
     assert isinstance(changed, OrientedBoxes)
     assert changed.classes.tolist() == list(range(len(boxes)))
     assert (changed.xylwa[:, 2] >= changed.xylwa[:, 3]).all()
@@ -91,7 +96,7 @@ def test_masks_and_their_layers_stay_on_their_objects(exact, boxes, seed, layers
     image, mask = draw(boxes)
     if layers:
         mask = np.stack([mask * (number + 1) for number in range(layers)], axis=-1)
-    changed = exact(Sample(image, mask), generator=np.random.default_rng(seed))
+    changed = exact(Sample(image, mask), chance=chance(seed))
     assert changed.labels.dtype == np.uint8
     assert changed.labels.shape == mask.shape
     for number in range(layers):
@@ -110,10 +115,7 @@ def test_all_forms_of_labels_move_alike(augmentation, seed):
         np.array([[(4, 6), (18, 6), (18, 12), (4, 12)]]), np.zeros(1)
     )
     forms = (mask, np.stack([mask, mask], axis=-1), upright, oriented)
-    changed = [
-        augmentation(Sample(image, labels), generator=np.random.default_rng(seed))
-        for labels in forms
-    ]
+    changed = [augmentation(Sample(image, labels), chance=chance(seed)) for labels in forms]
     assert all(np.array_equal(sample.image, changed[0].image) for sample in changed)
     assert np.array_equal(changed[1].labels[..., 0], changed[0].labels)
     assert np.array_equal(changed[1].labels[..., 1], changed[0].labels)
@@ -130,9 +132,7 @@ def test_all_forms_of_labels_move_alike(augmentation, seed):
 def test_same_generator_same_sample(augmentation, seed):
     image, mask = draw([(1, 2, 5, 9)])
     before = image.copy()
-    one, two = (
-        augmentation(Sample(image, mask), generator=np.random.default_rng(seed)) for _ in range(2)
-    )
+    one, two = (augmentation(Sample(image, mask), chance=chance(seed)) for _ in range(2))
     assert np.array_equal(one.image, two.image)
     assert one.image.shape == image.shape
     assert one.image.dtype == np.float32
@@ -142,8 +142,7 @@ def test_same_generator_same_sample(augmentation, seed):
 def test_different_generators_give_different_samples(augmentation):
     image, mask = draw([(1, 2, 5, 9)])
     found = {
-        augmentation(Sample(image, mask), generator=np.random.default_rng(seed)).image.tobytes()
-        for seed in range(20)
+        augmentation(Sample(image, mask), chance=chance(seed)).image.tobytes() for seed in range(20)
     }
     assert len(found) > 1
 
@@ -155,7 +154,7 @@ def test_takes_any_number_of_bands_and_keeps_nodata(augmentation, bands):
     for seed in range(5):
         changed = augmentation(
             Sample(image, np.zeros((SIDE, SIDE), np.uint8)),
-            generator=np.random.default_rng(seed),
+            chance=chance(seed),
         )
         assert changed.image.shape == image.shape
         assert (changed.image == 0).all(axis=-1).mean() > 0
@@ -168,7 +167,7 @@ def test_every_band_moves_alike(exact, seed):
     """The bands beyond red, green and blue go where those go."""
     image = np.zeros((SIDE, SIDE, 5), np.float32)
     image[4:9, 6:20] = 100
-    changed = exact(Sample(image, stack_boxes([], [])), generator=np.random.default_rng(seed)).image
+    changed = exact(Sample(image, stack_boxes([], [])), chance=chance(seed)).image
     lit = changed > 0
     assert np.array_equal(lit, np.broadcast_to(lit[..., :1], lit.shape))
     assert lit[..., 0].sum() == 5 * 14
@@ -183,7 +182,7 @@ def test_every_band_moves_alike(exact, seed):
 )
 def test_an_image_without_data_stays_so(augmentation, labels):
     empty = Sample(np.zeros((SIDE, SIDE, 3), np.float32), labels)
-    changed = augmentation(empty, generator=np.random.default_rng(0))
+    changed = augmentation(empty, chance=chance(0))
     assert not changed.image.any()
     assert len(changed.labels) == 0
     assert type(changed.labels) is type(labels)

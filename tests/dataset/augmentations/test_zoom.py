@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from factory_core.dataset.augmentations.interface import Chance
+from factory_core.dataset.augmentations.zoom import Zoom
 from factory_core.dataset.sample import Sample, stack_boxes
-from factory_core.dataset.zoom import Zoom
 
 SIDE = 48
 BOX = (14, 18, 30, 28)
@@ -20,7 +21,7 @@ def window():
 
 
 def zoomed(zoom, labels, seed):
-    return zoom(Sample(window(), labels), generator=np.random.default_rng(seed))
+    return zoom(Sample(window(), labels), chance=Chance(np.random.default_rng(seed), None))
 
 
 @given(factor=st.floats(0.5, 2.0), seed=st.integers(0, 2**32 - 1))
@@ -40,20 +41,20 @@ def test_boxes_stay_on_their_objects(factor, seed):
 @given(factor=st.floats(0.5, 2.0), seed=st.integers(0, 2**32 - 1))
 def test_masks_stay_on_their_objects(factor, seed):
     mask = (window()[..., 0] > 100).astype(np.uint8) * 2
-    changed = zoomed(Zoom(factor, factor), mask, seed)
+    changed = zoomed(Zoom(smallest=factor, largest=factor), mask, seed)
     assert changed.labels.dtype == np.uint8
     differ = (changed.labels > 0) != (changed.image[..., 0] > 105)
     assert differ.sum() <= 2 * (sum(BOX[2:]) - sum(BOX[:2])) * factor
 
 
 def test_a_factor_of_one_changes_nothing():
-    changed = zoomed(Zoom(1.0, 1.0), stack_boxes([BOX], [0]), 0)
+    changed = zoomed(Zoom(smallest=1.0, largest=1.0), stack_boxes([BOX], [0]), 0)
     assert np.array_equal(changed.image, window())
     assert changed.labels.xyxy_px.tolist() == [list(BOX)]
 
 
 def test_shrinking_leaves_a_margin_without_data():
-    changed = zoomed(Zoom(0.5, 0.5), stack_boxes([BOX], [0]), 0)
+    changed = zoomed(Zoom(smallest=0.5, largest=0.5), stack_boxes([BOX], [0]), 0)
     assert 0.7 < (changed.image == 0).all(axis=-1).mean() < 0.8
 
 

@@ -1,0 +1,1 @@
+"""Augmentations: true changes of a window with its labels, one file a part."""

@@ -1,0 +1,48 @@
+"""What the augmentations that change pixels alone share."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from PIL import Image
+
+from factory_core.dataset.sample import Sample
+
+# Data never gets the value of pixels without data.
+LOWEST = 1.0
+
+
+def with_pixels(sample: Sample, image: np.ndarray) -> Sample:
+    """`sample` with another image, as far as it may change.
+
+    Values are cut to what the type of the pixels can hold, and pixels without data stay so.
+
+    Args:
+        sample: As it was.
+        image: Its image after the change, float32.
+    """
+    image = np.clip(image, LOWEST, sample.top, dtype=np.float32)
+    data = sample.data
+    if not data.all():
+        image *= data[..., None]
+    return replace(sample, image=image)
+
+
+def mean_of_bands(sample: Sample) -> np.ndarray:
+    """Mean of each band over the pixels with data, `(band,)` float32; 0 where there is none."""
+    count = max(1, np.count_nonzero(sample.data))
+    sums = sample.image.sum(axis=(0, 1), dtype=np.float64)  # without data is 0
+    mean: np.ndarray = (sums / count).astype(np.float32)
+    return mean
+
+
+def smooth_field(
+    shape: tuple[int, int], *, cells: int, generator: np.random.Generator
+) -> np.ndarray:
+    """Clouds of chance: `(height, width)` float32 in [0, 1], smooth, about `cells` a side."""
+    coarse = generator.random((cells + 2, cells + 2), dtype=np.float32)
+    height, width = shape
+    fine = Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
+    field: np.ndarray = np.asarray(fine).clip(0.0, 1.0)
+    return field
