@@ -332,6 +332,15 @@ def parts(
                     typer.secho(f"      {field}: {json.dumps(default)}", dim=True)
 
 
+@app.command(rich_help_panel="Choices")
+def tune(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, metavar="TUNE.yaml")],
+) -> None:
+    """Search over a configuration; every trial is a DVC experiment. Killed, it goes on."""
+    for line in import_module("factory_core.tune.study").tune(file):
+        typer.echo(line)
+
+
 def _run(stage: str, **paths: Any) -> None:
     from factory_core.kernel import config
 

@@ -16,7 +16,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 IDS = [str(file.relative_to(PACKAGE)) for file in FILES]
 STEPS = {folder.name for folder in PACKAGE.iterdir() if folder.is_dir()} - {"kernel", "conf"}
 # What stands on stages may use their pure modules.
-ABOVE_STAGES = {"bundle", "running_points", "sources"}
+ABOVE_STAGES = {"bundle", "running_points", "sources", "space", "tune"}
 
 
 def imports(file):

@@ -1,0 +1,1 @@
+"""Search over a configuration: Optuna asks, DVC experiments answer."""
