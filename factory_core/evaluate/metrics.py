@@ -29,6 +29,7 @@ def measure(
     context_edges: Mapping[str, Sequence[float]],
     min_labels: int,
     pixels: np.ndarray | None = None,
+    by_level: Mapping[int, Counts] | None = None,
 ) -> dict[str, Any]:
     """Every metric of a split, ready for JSON: None where there is nothing to measure.
 
@@ -45,6 +46,7 @@ def measure(
         context_edges: For each context where low ends and high begins, of `edges_of`.
         min_labels: A slice with fewer labels gets counts and a note, but no ratio.
         pixels: `(class, 2)` of `count_pixels` summed over scenes, for score maps.
+        by_level: Outcomes at the levels of the taxonomy above that of training.
     """
     precisions = average_precision(comparisons, classes=classes)
     covered = intersection_over_union(pixels) if pixels is not None else None
@@ -72,12 +74,17 @@ def measure(
         "missed": total.missed,
         "false": total.false,
         "labels_too_coarse": sum(c.scene.coarse_labels for c in comparisons),
+        "detections_too_coarse": sum(c.scene.coarse_detections for c in comparisons),
         "scenes": len(comparisons),
         "area_km2": _rounded(sum(c.scene.area.area for c in comparisons) / 1e6),
         "match": match,
         "iou": iou,
         "ap_detections_per_scene": "unlimited",
         "by_class": by_class,
+        "by_level": {
+            str(level): _ratios(counts) | _counts(counts)
+            for level, counts in (by_level or {}).items()
+        },
         "by_context": {
             context: {
                 name: _slice(chosen, min_labels=min_labels)

@@ -29,6 +29,8 @@ class Scene:
         labels: `label` (class at the level of training) and `geometry`.
         detections: `label`, `score` and `geometry`, the highest score first.
         coarse_labels: Labels left out because they name a class above that level.
+        coarse_detections: Detections left out for the same reason (`back_off` makes such): they
+            say less than is asked, which is not found, and not wrong either.
     """
 
     scene_id: str
@@ -38,6 +40,7 @@ class Scene:
     labels: gpd.GeoDataFrame
     detections: gpd.GeoDataFrame
     coarse_labels: int
+    coarse_detections: int = 0
 
 
 def read_scenes(
@@ -51,7 +54,8 @@ def read_scenes(
 ) -> list[Scene]:
     """Read every scene of `split`, in the order of their names.
 
-    A label or a detection counts where its representative point lies in the area of the split.
+    A label or a detection counts where its representative point lies in the area of the split,
+    and where it names a class at the level of `taxonomy` or below.
 
     Raises:
         SelectionError: The split is empty, or detections lie on scenes outside it.
@@ -112,14 +116,16 @@ def _scene(
     fine = levelled[levelled["label"].notna()]
     seen = _inside(detections, area=here, crs=crs, columns=["label", "score"])
     seen = seen.assign(label=taxonomy.roll_up(seen["label"]), score=seen["score"].astype(float))
+    named = seen[seen["label"].notna()]
     return Scene(
         scene_id=path.stem,
         path=path,
         geobox=geobox,
         area=here,
         labels=in_fixed_order(fine),
-        detections=in_fixed_order(seen),
+        detections=in_fixed_order(named),
         coarse_labels=len(levelled) - len(fine),
+        coarse_detections=len(seen) - len(named),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from omegaconf import DictConfig
 
+from factory_core.evaluate.counts import count
 from factory_core.evaluate.figures import draw_confusion, draw_precision_recall, draw_training
 from factory_core.evaluate.matching import Comparison, Match, compare
 from factory_core.evaluate.metrics import SLICES, edges_of, measure, slice_ranges
@@ -114,18 +115,21 @@ def run(
         "inputs": io.identity(inputs),
     }
     with io.staged(out, key=key) as work:
-        found = read_scenes(
+        read = partial(
+            read_scenes,
             detections=detections,
             scenes=scenes,
             catalogue=catalogue,
             selection=selection,
             split=split,
-            taxonomy=taxonomy,
         )
-        comparisons = [
-            compare(scene, match=settings.match, iou=settings.iou)
-            for scene in progress(found, label=f"evaluate {split}: match")
-        ]
+        match = partial(compare, match=settings.match, iou=settings.iou)
+        found = read(taxonomy=taxonomy)
+        comparisons = [match(scene) for scene in progress(found, label=f"evaluate {split}: match")]
+        by_level = {
+            level: count(map(match, read(taxonomy=replace(taxonomy, level=level))))
+            for level in range(1, taxonomy.level)
+        }
         pixels = None
         if any(predictions.glob("*.tif")):
             counter = partial(count_pixels, classes=taxonomy.names)
@@ -141,6 +145,7 @@ def run(
             context_edges=edges,
             min_labels=settings.min_labels,
             pixels=pixels,
+            by_level=by_level,
         )
         # A column a number in `dvc exp show`: the slices would hide the figures that count.
         io.write_json(

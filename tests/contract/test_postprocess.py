@@ -19,6 +19,7 @@ from factory_core.kernel.parts import list_parts, load_part
 from factory_core.postprocess.kinds import kind_of
 
 CRS = "EPSG:32633"
+TAXONOMY = {"classes": ["thing/tree", "thing/house"], "level": 2}
 COLUMNS = ["score", "label", "scene_id", "geometry"]
 PARTS = [part.name for part in list_parts("postprocess")]
 # Cutting corners again may cut more of them.
@@ -26,7 +27,11 @@ NOT_IDEMPOTENT = {"simplify"}
 
 
 def part_of(name):
-    return config.build(load_part("postprocess", name), where=name)
+    node = load_part("postprocess", name)
+    if "taxonomy" in node:
+        assert node["taxonomy"] == "${taxonomy}"
+        node["taxonomy"] = TAXONOMY
+    return config.build(node, where=name)
 
 
 def of_kind(takes, gives):

@@ -137,7 +137,7 @@ def test_a_slice_with_too_few_labels_says_so_and_gives_no_ratio():
 def test_the_headline_comes_first():
     keys = list(measured([make_scene([], [])], pixels=np.zeros((2, 2), int)))
     assert keys[:6] == ["f1", "precision", "recall", "ap50", "ap50_95", "pixel_iou"]
-    assert keys[-2:] == ["by_class", "by_context"]
+    assert keys[-3:] == ["by_class", "by_level", "by_context"]
 
 
 def test_ranges_are_said_for_people():

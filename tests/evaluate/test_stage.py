@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from shapely.affinity import rotate
 from shapely.geometry import box
 
 from factory_core.evaluate.stage import run
@@ -62,6 +63,28 @@ def test_measures_what_was_worked_by_hand(world):
     assert metrics["by_context"]["snow"]["high"]["f1"] == 0.0
     assert list(metrics["by_context"]["snow"]) == ["low", "high"]
     assert "pixel_iou" not in metrics
+
+
+def test_a_detection_of_a_parent_class_counts_at_its_own_level(world):
+    detections = {"a": [("building", 0.7, square(10, 10)), ("road", 0.8, square(30, 10))], "b": []}
+    metrics = world().add(labels=LABELS, detections=detections).run()
+    # Of three houses and a road, the road is found; that a house is a building is not wrong.
+    assert (metrics["detections_too_coarse"], metrics["detections"]) == (1, 1)
+    assert (metrics["precision"], metrics["recall"]) == (1.0, 0.25)
+    # At level 1 there are four buildings and a road, and one of each is found.
+    assert metrics["by_level"]["1"]["precision"] == 1.0
+    assert metrics["by_level"]["1"]["recall"] == pytest.approx(2 / 5)
+    assert list(metrics["by_level"]) == ["1"]
+    report = (world.root / "evaluation/test/report.html").read_text()
+    assert "At level 1 of the taxonomy: F1 0.571" in report
+
+
+def test_oriented_boxes_are_matched_by_their_own_shape(world):
+    bars = [rotate(box(LEFT + x, TOP - 60, LEFT + x + 30, TOP - 54), 45) for x in (20, 25)]
+    labels = {"a": [("road", bars[0])], "b": [("road", bars[0])]}
+    detections = {"a": [("road", 0.9, bars[0])], "b": [("road", 0.9, bars[1])]}
+    beside = world(match="polygon").add(labels=labels, detections=detections).run()
+    assert (beside["found"], beside["false"]) == (1, 1)
 
 
 def test_writes_all_that_the_pipeline_promises(world):
