@@ -12,12 +12,12 @@ def read_curve(curve: Path, *, root: Path, since_ns: int) -> dict[int, float]:
     """Value of each step in a table of DVCLive, as far as it is written.
 
     Args:
-        curve: The finished table, relative to `root`; while its stage runs it lies in a folder
-            beside its own.
+        curve: The finished table, relative to `root`. While its stage runs it lies in a folder
+            beside its own; what lies in its own is of another run, as DVC brought it there.
         root: Where the stage runs.
         since_ns: Tables that were not written since belong to an earlier run.
     """
-    places = [root / curve]
+    places: list[Path] = []
     for depth, part in enumerate(curve.parts[:-1]):
         parent = root.joinpath(*curve.parts[:depth])
         rest = "/".join(curve.parts[depth + 1 :])
