@@ -65,6 +65,10 @@ class Boxes:
         polygons: np.ndarray = shapely.box(*self.xyxy_px.astype(np.float64).T)
         return polygons
 
+    def upright_px(self) -> np.ndarray:
+        """The upright boxes around these ones, `(n, 4)`: themselves."""
+        return self.xyxy_px
+
     def take(self, rows: np.ndarray) -> Boxes:
         """Those at `rows`, numbers or bools."""
         return Boxes(self.xyxy_px[rows], self.classes[rows])
@@ -155,6 +159,11 @@ class OrientedBoxes:
         """The boxes as shapely polygons."""
         polygons: np.ndarray = shapely.polygons(self.corners_px())
         return polygons
+
+    def upright_px(self) -> np.ndarray:
+        """The upright boxes around these ones, `(n, 4)`: x_min, y_min, x_max, y_max."""
+        corners = self.corners_px()
+        return np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)
 
     def take(self, rows: np.ndarray) -> OrientedBoxes:
         """Those at `rows`, numbers or bools."""
