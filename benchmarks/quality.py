@@ -161,9 +161,7 @@ def write_vehicles(data: Path, raw: Path) -> None:
     command = ["factory", "import", "yolo", str(source), "--out", str(raw)]
     call([*command, "--resolution-m", "0.15", "--name", "vehicles", *renames], cwd=raw.parents[1])
     scenes = sorted(path.stem for path in (raw / "scenes").rglob("*.tif"))
-    splits = [
-        (scene, "train" if "MunichStreet02" in scene else _split_of(scene)) for scene in scenes
-    ]
+    splits = [(scene, split_of(scene)) for scene in scenes]
     query = raw.parents[1] / "conf" / "query" / "splits.csv"
     pd.DataFrame(splits, columns=["scene_id", "split"]).to_csv(query, index=False)
 
@@ -229,10 +227,11 @@ def run(root: Path, name: str, model: str, *, seed: int, steps: int) -> dict[str
             ],
             cwd=root,
         )
-    best = max(
-        points(config, detector),
-        key=lambda point: score(point, detector, work, "val")[detector.metrics[0]] or 0,
-    )
+
+    def on_val(point: DictConfig) -> float:
+        return score(point, detector, work, "val")[detector.metrics[0]] or 0.0
+
+    best = max(points(config, detector), key=on_val)
     metrics = score(best, detector, work, "test")
     result = {metric: metrics[metric] for metric in detector.metrics} | {
         "val": on_val(best),
@@ -248,11 +247,8 @@ def points(config: DictConfig, detector: Detector) -> Iterator[DictConfig]:
     """The running points: the threshold, everything else as the template has it."""
     for threshold in THRESHOLDS:
         point = config.copy()
-        tasks = point.postprocess.tasks
-        if detector.task == "segmentation":
-            tasks.threshold.threshold = threshold
-        else:
-            tasks.min_score.min_score = threshold
+        part = "threshold" if detector.task == "segmentation" else "min_score"
+        point.postprocess.tasks[part].min_score = threshold
         yield point
 
 
