@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 
 from factory_core.kernel import io
 from factory_core.kernel.geo import footprint
-from tests.onnx_models import write_box_model, write_score_model
+from tests.onnx_models import write_box_model, write_oriented_box_model, write_score_model
 
 GRID = GeoBox((90, 120), Affine(1, 0, 500_000, 0, -1, 5_000_000), "EPSG:32633")
 METRICS = {
@@ -46,14 +46,29 @@ CHAINS = {
 }
 
 
-@pytest.fixture(params=["score_map", "boxes"])
+CHAINS["oriented_boxes"] = {
+    **CHAINS["boxes"],
+    "non_maximum_suppression": {
+        "_target_": "factory_core.postprocess.non_maximum_suppression.NonMaximumSuppression",
+        "max_iou": 0.5,
+        "overlap_of": "geometry",
+        "per_class": True,
+    },
+}
+MODELS = {
+    "score_map": write_score_model,
+    "boxes": write_box_model,
+    "oriented_boxes": write_oriented_box_model,
+}
+
+
+@pytest.fixture(params=["score_map", "boxes", "oriented_boxes"])
 def detector(tmp_path, monkeypatch, request):
     """Configuration of a detector in the working directory, with all that bundle reads."""
     monkeypatch.chdir(tmp_path)
     task = request.param
-    write = {"score_map": write_score_model, "boxes": write_box_model}[task]
-    bands = {"score_map": ("red", "green", "blue"), "boxes": ("grey",)}[task]
-    write(tmp_path / "models/0/model.onnx", resolution_m=1.0)
+    bands = ("red", "green", "blue") if task == "score_map" else ("grey",)
+    MODELS[task](tmp_path / "models/0/model.onnx", resolution_m=1.0)
     pixels = np.ones((len(bands), *GRID.shape), np.uint8)
     for row, column in [(10, 10), (40, 70), (60, 100), (80, 20)]:
         pixels[:, row : row + 3, column : column + 4] = 220

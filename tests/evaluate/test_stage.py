@@ -67,7 +67,8 @@ def test_measures_what_was_worked_by_hand(world):
 
 def test_a_detection_of_a_parent_class_counts_at_its_own_level(world):
     detections = {"a": [("building", 0.7, square(10, 10)), ("road", 0.8, square(30, 10))], "b": []}
-    metrics = world().add(labels=LABELS, detections=detections).run()
+    here = world().add(labels=LABELS, detections=detections)
+    metrics = here.run()
     # Of three houses and a road, the road is found; that a house is a building is not wrong.
     assert (metrics["detections_too_coarse"], metrics["detections"]) == (1, 1)
     assert (metrics["precision"], metrics["recall"]) == (1.0, 0.25)
@@ -75,7 +76,7 @@ def test_a_detection_of_a_parent_class_counts_at_its_own_level(world):
     assert metrics["by_level"]["1"]["precision"] == 1.0
     assert metrics["by_level"]["1"]["recall"] == pytest.approx(2 / 5)
     assert list(metrics["by_level"]) == ["1"]
-    report = (world.root / "evaluation/test/report.html").read_text()
+    report = (here.root / "evaluation/test/report.html").read_text()
     assert "At level 1 of the taxonomy: F1 0.571" in report
 
 
