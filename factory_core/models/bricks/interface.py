@@ -179,3 +179,17 @@ def convolution(
         kernel_initializer="he_normal",
         name=name,
     )(x)
+
+
+def depthwise(
+    x: Tensor, *, name: str, kernel_px: int = 3, stride: int = 1, dilation: int = 1
+) -> Tensor:
+    """A convolution of each channel for itself that a normalisation follows: no bias."""
+    return layers.DepthwiseConv2D(
+        kernel_px,
+        strides=stride,
+        dilation_rate=dilation,
+        padding="same",
+        use_bias=False,
+        name=name,
+    )(x)
