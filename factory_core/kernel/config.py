@@ -151,6 +151,11 @@ def build_chain(node: Any, *, where: str) -> list[Any]:
     return [build(tasks[name], where=f"{where}.tasks.{name}") for name in order]
 
 
+def part_class(target: object, *, where: str) -> Any:
+    """The class that a `_target_` names, under the rule of `build`."""
+    return _find(target, where=where)
+
+
 def files_of(part: Any) -> dict[str, Path]:
     """The fields of a part that are paths of files, for what must track or carry them."""
     values = {field.name: getattr(part, field.name) for field in dataclasses.fields(part)}

@@ -1,0 +1,1 @@
+"""The configurations that a detector can choose from: count, draw, check, cover, price."""
