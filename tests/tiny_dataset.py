@@ -111,21 +111,25 @@ def config(*, task: str = "boxes", **changes: object) -> DictConfig:
         },
         "model": model | ({"max_boxes": 10} if boxes else {}),
         "optimizer": load_part("optimizer", "adamw"),
+        "schedule": load_part("schedule", "cosine") | {"warmup_epochs": 1.0},
         "train": {
             "members": [0],
             "seed": 0,
             "epochs": 3,
             "batch_size": 4,
             "patience": 10,
-            "warmup_epochs": 1,
-            "decay": "cosine",
-            "average": 0.9,
+            "precision": "float32",
+            "deterministic": True,
             "threads": 2,
+            "feed_threads": 1,
+            "save_minutes": 10.0,
+            "picture_epochs": 2,
+            "average": load_part("average", "moving") | {"momentum": 0.9},
         },
         "compute": load_part("compute", "local"),
         "fingerprint": {"dataset": "a", "train": "b"},
     }
     made = OmegaConf.create(content)
     for key, value in changes.items():
-        OmegaConf.update(made, key.replace("__", "."), value, force_add=True)
+        OmegaConf.update(made, key.replace("__", "."), value, merge=False, force_add=True)
     return made

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from factory_core.dataset.sample import Boxes, OrientedBoxes
+from factory_core.kernel.errors import OutputError
 
 # Columns of `boxes.parquet` for each form that is boxes, after `window` and before `class_index`.
 BOX_COLUMNS = {
@@ -79,8 +80,17 @@ class ArrayWriter:
 
 
 def open_array(path: Path) -> np.ndarray:
-    """An `.npy` file, mapped into memory."""
-    array: np.ndarray = np.load(path, mmap_mode="r")
+    """An `.npy` file, mapped into memory.
+
+    Raises:
+        OutputError: It is empty or cut short.
+    """
+    try:
+        array: np.ndarray = np.load(path, mmap_mode="r")
+    except (ValueError, EOFError) as error:
+        raise OutputError(
+            f"{path} is damaged ({error}). Run the stage dataset, or `dvc pull`, again."
+        ) from error
     return array
 
 

@@ -67,7 +67,23 @@ class Shards:
         self._images = [open_array(path) for path in sorted(folder.glob("images-*.npy"))]
         self._masks = [open_array(path) for path in sorted(folder.glob("masks-*.npy"))]
         self._first = np.cumsum([0, *(len(shard) for shard in self._images)])
-        self._top = float(np.iinfo(self._images[0].dtype).max)
+        dtypes = {shard.dtype for shard in self._images}
+        self._top = float(max((np.iinfo(dtype).max for dtype in dtypes), default=0))
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Number of windows of each shard, by the name of its file of images."""
+        names = sorted(path.name for path in self.folder.glob("images-*.npy"))
+        return {name: len(shard) for name, shard in zip(names, self._images, strict=True)}
+
+    @cached_property
+    def classes_seen(self) -> set[int]:
+        """Indices of the classes that a label is of."""
+        if not self._masks:
+            return {int(number) for boxes in self._boxes for number in boxes.classes}
+        layers = (shard if shard.ndim == 3 else shard[..., 0] for shard in self._masks)
+        counts = sum(np.bincount(window.ravel(), minlength=256) for s in layers for window in s)
+        return {int(number) - 1 for number in np.flatnonzero(counts) if number}
 
     def __len__(self) -> int:
         return int(self._first[-1])

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from datetime import timedelta
 from multiprocessing import get_context
 from typing import Any, Protocol, TypeVar
 
@@ -87,8 +89,8 @@ class Dask:
                 cluster.close()
 
 
-def progress(items: Iterable[Item], *, label: str, total: int | None = None) -> Iterator[Item]:
-    """Pass `items` on, with a bar on a terminal, or a line a tenth in a log.
+def progress(items: Iterable[Item], *, label: str, total: int | None = None) -> Generator[Item]:
+    """Pass `items` on, with a bar on a terminal or a line a tenth in a log, and the time left.
 
     Args:
         items: Anything that can be gone through once.
@@ -104,7 +106,10 @@ def progress(items: Iterable[Item], *, label: str, total: int | None = None) -> 
         yield from track(items, description=label, total=total, console=Console(stderr=True))
         return
     step = max(1, -(-total // 10))
+    started = time.monotonic()
     for count, item in enumerate(items, start=1):
         yield item
         if total >= 10 and (count % step == 0 or count == total):
-            print(f"{label}: {count} of {total}", file=sys.stderr, flush=True)
+            left_s = round((time.monotonic() - started) * (total - count) / count)
+            left = f", {timedelta(seconds=left_s)} left" if left_s else ""
+            print(f"{label}: {count} of {total}{left}", file=sys.stderr, flush=True)

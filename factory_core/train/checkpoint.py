@@ -1,4 +1,4 @@
-"""A training between two epochs, on disk, to go on after a kill."""
+"""A training on disk, between two epochs or within one, to go on after a kill."""
 
 from __future__ import annotations
 
@@ -17,15 +17,21 @@ class Progress:
 
     Attributes:
         curves: Figures of each finished epoch.
-        steps: Steps in the average of the weights.
+        batches: Finished batches of the epoch that runs.
+        loss: Sum of their losses.
+        averaged: Step at which the average last looked at the weights.
         best_epoch: Epoch of the best weights, -1 before the first.
         best_quality: Quality on val of the best weights.
+        kept: Quality on val of the weights that are kept of each cycle of the schedule.
     """
 
     curves: list[dict[str, float]] = field(default_factory=list)
-    steps: int = 0
+    batches: int = 0
+    loss: float = 0.0
+    averaged: int = 0
     best_epoch: int = -1
     best_quality: float = -1.0
+    kept: list[float] = field(default_factory=list)
 
     def save(self, folder: Path, *, values: Sequence[np.ndarray]) -> None:
         """Write this and `values`, whole or not at all."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+import time
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Protocol
 
 import keras
 import numpy as np
@@ -14,100 +15,181 @@ from keras import ops
 
 from factory_core.dataset.shards import Shards
 from factory_core.kernel.compute import progress
-from factory_core.kernel.errors import ModelError
 from factory_core.models.interface import Model
-from factory_core.train.average import Average, assign
+from factory_core.train.accidents import check_loss, explained_memory
+from factory_core.train.average import Average, Running, assign, values_of
 from factory_core.train.batches import TrainingBatches, encode_samples
-from factory_core.train.checkpoint import Progress, read_values, write_values
+from factory_core.train.checkpoint import Progress, write_values
+from factory_core.train.feed import ahead
 
 
 @dataclass(frozen=True)
-class Schedule:
-    """How long to train, and how fast.
+class Plan:
+    """How long to train, and what to keep.
 
     Attributes:
         epochs: Passes over the windows of train, at most.
         patience: Ends after so many epochs without a better quality on val.
-        warmup_epochs: Epochs in which the rate rises to that of the optimiser.
-        decay: Whether the rate then falls to 0 along half a cosine, or stays.
-        average: Share that the running average of the weights keeps at each step; it is the
-            average that is measured and kept.
+        cycles: Parts of equal length of which the best weights are kept each.
+        average: Of the weights over the steps; it is the average that is measured and kept.
+        save_minutes: Time between two checkpoints within an epoch; each epoch ends with one.
+        feed_threads: Batches that are made at once, ahead of their use.
     """
 
     epochs: int
     patience: int
-    warmup_epochs: int
-    decay: Literal["cosine", "none"]
-    average: float
+    cycles: int
+    average: Average
+    save_minutes: float
+    feed_threads: int
 
-    def rate(self, epoch: int) -> float:
-        """Share of the optimiser's learning rate in `epoch`, counted from 0."""
-        warm = min(1.0, (epoch + 1) / (self.warmup_epochs + 1))
-        cosine = 0.5 * (1 + math.cos(math.pi * epoch / self.epochs))
-        return warm * (cosine if self.decay == "cosine" else 1.0)
+    def cycle(self, epoch: int) -> int:
+        """Number of the cycle that an epoch belongs to."""
+        return epoch * self.cycles // self.epochs
+
+
+class Watch(Protocol):
+    """Takes what can be seen of a training."""
+
+    def draw(self, epoch: int, network: keras.Model) -> None:
+        """Show what `network` finds after an epoch."""
+
+    def log(self, epoch: int, figures: dict[str, float]) -> None:
+        """Take the figures of an epoch; after a kill those of earlier runs come again."""
+
+
+class Training:
+    """A network on its way, and how far it has come.
+
+    Args:
+        network: Compiled; gives the raw outputs of `model`.
+        measured: The network that is measured and kept: `network` itself, or one of the same
+            weights that computes otherwise.
+        plan: How long, and what to keep.
+        steps: Steps of an epoch.
+        folder: Keeps the checkpoint; where it has one, the training goes on from there, to the
+            same weights.
+    """
+
+    def __init__(
+        self,
+        network: keras.Model,
+        *,
+        measured: keras.Model,
+        plan: Plan,
+        steps: int,
+        folder: Path,
+    ) -> None:
+        network.optimizer.build(network.trainable_variables)
+        self.network = network
+        self.measured = measured
+        self.plan = plan
+        self.folder = folder
+        self.variables = [*network.variables, *network.optimizer.variables]
+        self.average = Running(plan.average, network.weights, steps=steps * plan.epochs)
+        self.progress, values = Progress.load(folder)
+        if values:
+            assign(self.variables, values[: len(self.variables)])
+            self.average.values = values[len(self.variables) :]
+            self.average.since = self.progress.averaged
+        self.saved = time.monotonic()
+
+    def step(self, images: np.ndarray, target: np.ndarray) -> float:
+        """Learn from one batch; gives its loss before."""
+        return float(self.network.train_on_batch(images, target, return_dict=True)["loss"])
+
+    def save(self) -> None:
+        """Write the checkpoint."""
+        self.progress.averaged = self.average.since
+        values = [*values_of(self.variables), *self.average.values]
+        self.progress.save(self.folder, values=values)
+        self.saved = time.monotonic()
+
+    def keep(self, epoch: int, quality: float) -> None:
+        """Keep the average, if it is the best of its cycle."""
+        now = self.progress
+        cycle = self.plan.cycle(epoch)
+        if cycle == len(now.kept):
+            now.kept.append(-1.0)
+        if quality > now.kept[cycle]:
+            now.kept[cycle] = quality
+            write_values(self.folder / f"best-{cycle}.npz", self.average.values)
+        if quality > now.best_quality:
+            now.best_epoch, now.best_quality = epoch, quality
 
 
 def fit(
-    network: keras.Model,
-    model: Model,
-    *,
-    train: TrainingBatches,
-    val: Shards,
-    schedule: Schedule,
-    checkpoint: Path,
-    log: Callable[[dict[str, float]], None],
-) -> None:
-    """Train `network`, compiled, and leave it with its best weights.
+    training: Training, model: Model, *, train: TrainingBatches, val: Shards, watch: Watch
+) -> list[Path]:
+    """Train to the end of the plan.
 
     Args:
-        network: Gives the raw outputs of `model`.
+        training: The network, from its start or from a checkpoint.
         model: Loss, decoding and measure.
         train: Batches to learn from.
         val: Windows to measure on.
-        schedule: How long, how fast.
-        checkpoint: Folder that keeps the state after each epoch; where it has one, the
-            training goes on from there, to the same weights.
-        log: Takes the figures of each epoch, those of earlier runs first.
+        watch: Is shown every epoch.
+
+    Returns:
+        The best weights of each cycle, to be read by `checkpoint.read_values`.
 
     Raises:
-        ModelError: The loss is not a number; names the batch.
+        ModelError: The loss is not a number, or the memory is full.
     """
-    optimizer = network.optimizer
-    optimizer.build(network.trainable_variables)
-    full_rate = float(optimizer.learning_rate.numpy())
-    variables = [*network.variables, *optimizer.variables]
-    average = Average(network.variables, momentum=schedule.average)
-    state, values = Progress.load(checkpoint)
-    if values:
-        assign(variables, values[: len(variables)])
-        average.values, average.steps = values[len(variables) :], state.steps
-    for figures in state.curves:
-        log(figures)
-    for epoch in progress(range(len(state.curves), schedule.epochs), label="epochs"):
-        if epoch - state.best_epoch > schedule.patience:
-            break
-        train.epoch = epoch
-        optimizer.learning_rate = full_rate * schedule.rate(epoch)
-        watchers = [_StopAtNan(train), average]
-        history = network.fit(train, verbose=0, shuffle=False, callbacks=watchers).history
-        with average.in_place():
-            val_loss, quality = measure(network, model, val, train=train)
-        figures = {
-            "train/loss": float(history["loss"][0]),
-            "val/loss": val_loss,
-            "val/quality": quality,
-            "learning_rate": full_rate * schedule.rate(epoch),
-        }
-        if quality > state.best_quality:
-            state.best_epoch, state.best_quality = epoch, quality
-            write_values(checkpoint / "best.npz", average.values)
-        state.curves.append(figures)
-        state.steps = average.steps
-        own = [variable.numpy() for variable in variables]
-        state.save(checkpoint, values=[*own, *average.values])
-        log(figures)
-    best, _ = read_values(checkpoint / "best.npz")
-    assign(network.variables, best)
+    plan, now = training.plan, training.progress
+    for epoch, figures in enumerate(now.curves):
+        watch.log(epoch, figures)
+    done = len(now.curves) * len(train) + now.batches
+    with closing(progress(range(plan.epochs * len(train) - done), label="batches")) as bar:
+        for epoch in range(len(now.curves), plan.epochs):
+            if epoch - now.best_epoch > plan.patience:
+                break
+            train.epoch = epoch
+            loss = _train_epoch(training, train, bar)
+            rate = float(training.network.optimizer.learning_rate)
+            with training.average.shown_by(training.measured.weights):
+                val_loss, quality = measure(training.measured, model, val, train=train)
+                watch.draw(epoch, training.measured)
+            training.keep(epoch, quality)
+            figures = {
+                "train/loss": loss,
+                "val/loss": val_loss,
+                "val/quality": quality,
+                "learning_rate": rate,
+            }
+            now.curves.append(figures)
+            now.batches, now.loss = 0, 0.0
+            training.save()
+            watch.log(epoch, figures)
+    return [training.folder / f"best-{cycle}.npz" for cycle in range(len(now.kept))]
+
+
+def _train_epoch(training: Training, train: TrainingBatches, bar: Any) -> float:
+    """Learn from what is left of an epoch, and give its mean loss."""
+    now, plan = training.progress, training.plan
+    todo = range(now.batches, len(train))
+    coming = ahead(train.__getitem__, todo, threads=plan.feed_threads)
+    explained = partial(explained_memory, training.step, probe=True)
+    with closing(coming):
+        for batch, (images, target) in zip(todo, coming, strict=True):
+            with explained(images, target):
+                loss = training.step(images, target)
+            check_loss(
+                loss,
+                batches=train,
+                batch=batch,
+                images=images,
+                target=target,
+                folder=training.folder.parent,
+            )
+            now.loss += loss
+            now.batches = batch + 1
+            last = now.batches == len(train)
+            training.average.look(train.epoch * len(train) + now.batches, end_of_epoch=last)
+            if not last and time.monotonic() - training.saved > 60 * plan.save_minutes:
+                training.save()
+            next(bar, None)
+    return now.loss / len(train)
 
 
 def measure(
@@ -125,27 +207,5 @@ def measure(
         outputs = model.decode(output)
         decoded.append({name: ops.convert_to_numpy(value) for name, value in outputs.items()})
         labels += [sample.labels for sample in samples]
-    joined = {name: _join([piece[name] for piece in decoded]) for name in decoded[0]}
+    joined = {name: np.concatenate([piece[name] for piece in decoded]) for name in decoded[0]}
     return float(np.sum(losses) / len(val)), model.measure(labels, joined)
-
-
-def _join(pieces: Sequence[np.ndarray]) -> np.ndarray:
-    return np.concatenate(pieces)
-
-
-class _StopAtNan(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
-    """Raise at the first batch whose loss is no number."""
-
-    def __init__(self, batches: TrainingBatches) -> None:
-        super().__init__()
-        self.batches = batches
-
-    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        """Look at the mean loss of the epoch, which one batch without a number spoils."""
-        loss = (logs or {}).get("loss", 0.0)
-        if not math.isfinite(loss):
-            windows = ", ".join(map(str, self.batches.windows(batch)))
-            raise ModelError(
-                f"The loss is {loss} in batch {batch} of epoch {self.batches.epoch} (windows "
-                f"{windows} of train). Lower `optimizer.learning_rate`, or look at these windows."
-            )

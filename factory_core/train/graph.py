@@ -33,9 +33,12 @@ def build_network(model: Model, stats: Stats) -> keras.Model:
     normalised = layers.Rescaling(
         scale=[1 / deviation for deviation in stats.deviation],
         offset=[-m / deviation for m, deviation in zip(stats.mean, stats.deviation, strict=True)],
+        dtype="float32",  # pixels of 16 bits are no float16
         name="normalise",
     )(image)
     output = model.network(normalised, num_classes=len(stats.classes))
+    if output.dtype != "float32":
+        output = ops.cast(output, "float32")  # of mixed precision, for the loss
     network = keras.Model(image, output, name="network")
     model.load_pretrained(network, bands=stats.bands)
     return network

@@ -1,4 +1,4 @@
-"""What makes two trainings give the same bits, on the same kind of processor."""
+"""What makes two trainings give the same bits, and what is promised where."""
 
 from __future__ import annotations
 
@@ -7,23 +7,47 @@ import keras
 from factory_core.kernel.errors import ModelError
 
 
-def pin(*, seed: int, threads: int) -> None:
-    """Fix the seed and the number of threads, which changes the order of sums.
+def pin(*, seed: int, threads: int, deterministic: bool = True) -> str:
+    """Fix the seed and, if `deterministic`, all else that bits depend on; say what holds then.
 
-    Whether oneDNN is used changes them too; `factory_core` itself sets that.
+    On CPUs it is the number of threads, which changes the order of sums; on GPUs it is how
+    operations are computed. Whether oneDNN is used counts too; `factory_core` itself sets that.
+
+    Args:
+        seed: Of the first weights and of dropout.
+        threads: Of the libraries.
+        deterministic: Whether the same seed must give the same weights.
+
+    Returns:
+        One sentence for the user.
 
     Raises:
         ModelError: The libraries have started with another number of threads.
     """
     keras.utils.clear_session()
-    if keras.backend.backend() == "tensorflow":
-        _pin_tensorflow(threads)
     keras.utils.set_random_seed(seed)
+    if keras.backend.backend() != "tensorflow":
+        return (
+            f"The same seed gives the same weights on CPUs of one kind; on a GPU, "
+            f"{keras.backend.backend()} promises nothing."
+        )
+    gpus = _pin_tensorflow(threads, deterministic=deterministic)
+    if not deterministic:
+        return "The same seed may give other weights the next time: `train.deterministic` is false."
+    if gpus:
+        return "The same seed gives the same weights on GPUs of this kind with these drivers."
+    return f"The same seed gives the same weights on CPUs of this kind, with {threads} thread(s)."
 
 
-def _pin_tensorflow(threads: int) -> None:
+def _pin_tensorflow(threads: int, *, deterministic: bool) -> bool:
+    """Whether there is a GPU."""
     import tensorflow as tf
 
+    gpus = bool(tf.config.list_physical_devices("GPU"))
+    if not deterministic:
+        return gpus
+    if gpus:
+        tf.config.experimental.enable_op_determinism()
     try:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(1)
@@ -33,3 +57,4 @@ def _pin_tensorflow(threads: int) -> None:
             f"{tf.config.threading.get_intra_op_parallelism_threads()} in this process. Train "
             "each model in a process of its own, as `factory train` does."
         ) from error
+    return gpus

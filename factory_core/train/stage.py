@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import keras
 import numpy as np
 from dvclive.live import Live
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
-from factory_core.dataset.shards import Shards, read_stats
+from factory_core.dataset.shards import Shards, Stats, read_stats
 from factory_core.kernel import config as configuration
 from factory_core.kernel import io
 from factory_core.kernel.errors import ConfigError
+from factory_core.models.interface import Model
+from factory_core.train.average import assign
 from factory_core.train.batches import TrainingBatches
+from factory_core.train.check import check_labels, check_windows
+from factory_core.train.checkpoint import read_values
+from factory_core.train.curves import Curves
 from factory_core.train.export import check_onnx, write_keras, write_onnx
-from factory_core.train.fit import Schedule, fit
+from factory_core.train.fit import Plan, Training, fit
 from factory_core.train.graph import build_deployed, build_network
 from factory_core.train.reproducible import pin
+from factory_core.train.schedules import Constant, Schedule
 
 CHECKED_WINDOWS = 4
+SECTIONS = ("model", "optimizer", "schedule", "augment", "train")
 
 
 @dataclass(frozen=True)
@@ -35,11 +43,12 @@ class Settings:
         epochs: Passes over the windows of train, at most.
         batch_size: Windows in a step.
         patience: Ends after so many epochs without a better quality on val.
-        warmup_epochs: Epochs in which the learning rate rises.
-        decay: How the learning rate falls: `cosine`, or `none`.
-        average: Share that the running average of the weights keeps at each step; 0 keeps
-            the weights of the last step.
+        precision: Of the computation; weights and what is exported are float32 always.
+        deterministic: Whether the same seed must give the same weights.
         threads: Of the libraries; another number gives other bits.
+        feed_threads: Batches that are made at once, ahead of their use.
+        save_minutes: Time between two checkpoints within an epoch.
+        picture_epochs: Epochs between two pictures of windows of val; 0 draws none.
     """
 
     members: tuple[int, ...]
@@ -47,96 +56,145 @@ class Settings:
     epochs: int
     batch_size: int
     patience: int
-    warmup_epochs: int
-    decay: Literal["cosine", "none"]
-    average: float
+    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"]
+    deterministic: bool
     threads: int
+    feed_threads: int
+    save_minutes: float
+    picture_epochs: int
 
     def __post_init__(self) -> None:
-        if min(self.epochs, self.batch_size, self.patience, self.threads) < 1:
-            raise ValueError(
-                "`epochs`, `batch_size`, `patience` and `threads` must be at least 1. Received: "
-                f"epochs={self.epochs}, batch_size={self.batch_size}, patience={self.patience}, "
-                f"threads={self.threads}."
-            )
-        if self.seed < 0 or self.warmup_epochs < 0 or not 0 <= self.average < 1:
-            raise ValueError(
-                "`seed` and `warmup_epochs` must be at least 0 and `average` lie in [0, 1). "
-                f"Received: seed={self.seed}, warmup_epochs={self.warmup_epochs}, "
-                f"average={self.average}."
-            )
+        least = {
+            "epochs": 1,
+            "batch_size": 1,
+            "patience": 1,
+            "threads": 1,
+            "feed_threads": 1,
+            "seed": 0,
+            "save_minutes": 0,
+            "picture_epochs": 0,
+        }
+        for name, value in least.items():
+            if getattr(self, name) < value:
+                raise ValueError(
+                    f"`{name}` must be at least {value}. Received: {name}={getattr(self, name)}."
+                )
 
 
 def run(config: DictConfig, *, dataset: Path, out: Path, curves: Path, member: int) -> None:
     """Train one member and write `model.keras`, `model.onnx` and its curves.
 
+    A schedule of several cycles gives a model each, in folders `1`, `2`, ... of `out`.
+
     Raises:
         ConfigError: The member, the windows or the labels do not fit the configuration.
-        ModelError: The loss is not a number, or ONNX Runtime computes something else.
+        LabelError: There is nothing to learn from.
+        ModelError: The loss is not a number, the memory is full, the dataset is damaged, or
+            ONNX Runtime computes something else.
     """
-    settings = configuration.section(config, "train", Settings)
+    settings: Settings = configuration.section(config, "train", Settings)
     if member not in settings.members:
         raise ConfigError(
             f"There is no member {member}. `train.members` has {list(settings.members)}."
         )
-    if not isinstance(config.optimizer.get("learning_rate", 0.0), float | int):
-        raise ConfigError(
-            "`optimizer.learning_rate` must be a number: `train.warmup_epochs` and `train.decay` "
-            f"move it. Received: {config.optimizer.learning_rate}."
-        )
+    seed = settings.seed + member
+    promise = pin(seed=seed, threads=settings.threads, deterministic=settings.deterministic)
     model = configuration.build(config.model, where="model")
     augmentations = configuration.build_chain(config.augment, where="augment")
+    schedule = configuration.build(config.schedule, where="schedule")
+    average = configuration.build(config.train.get("average"), where="train.average")
     stats = read_stats(dataset)
     train, val = Shards(dataset / "train"), Shards(dataset / "val")
-    sections = ("model", "optimizer", "augment", "train")
+    for split, shards in (("train", train), ("val", val)):
+        check_windows(shards, stats, split=split)
+    check_labels(train, stats)
+    batches = TrainingBatches(
+        train,
+        model=model,
+        num_classes=len(stats.classes),
+        batch_size=settings.batch_size,
+        augmentations=augmentations,
+        seed=seed,
+    )
+    optimizer = _optimizer(config, schedule, epochs=settings.epochs, steps=len(batches))
+    plan = Plan(
+        epochs=settings.epochs,
+        patience=settings.patience,
+        cycles=schedule.cycles,
+        average=average,
+        save_minutes=settings.save_minutes,
+        feed_threads=settings.feed_threads,
+    )
     key = {
-        "sections": {name: config[name] for name in sections},
+        "sections": {name: config[name] for name in SECTIONS},
         "member": member,
         "code": config.fingerprint.train,
         "inputs": io.identity([dataset]),
     }
     with io.staged(out, key=key) as work, io.staged(curves, key=key) as drawn:
-        pin(seed=settings.seed + member, threads=settings.threads)
-        network = build_network(model, stats)
-        network.compile(
-            optimizer=configuration.build(config.optimizer, where="optimizer"), loss=model.loss
-        )
-        batches = TrainingBatches(
-            train,
-            model=model,
-            num_classes=len(stats.classes),
-            batch_size=settings.batch_size,
-            augmentations=augmentations,
-            seed=settings.seed + member,
-        )
-        schedule = Schedule(
-            settings.epochs,
-            settings.patience,
-            settings.warmup_epochs,
-            settings.decay,
-            settings.average,
+        print(promise, file=sys.stderr, flush=True)
+        network, plain = _networks(model, stats, precision=settings.precision)
+        network.compile(optimizer=optimizer, loss=model.loss)
+        checkpoint = work / "checkpoint"
+        training = Training(
+            network, measured=plain, plan=plan, steps=len(batches), folder=checkpoint
         )
         with Live(str(drawn), save_dvc_exp=False, dvcyaml=None, report=None) as live:
-
-            def log(figures: dict[str, float]) -> None:
-                for name, value in figures.items():
-                    live.log_metric(name, value)
-                live.next_step()
-
-            fit(
-                network,
-                model,
-                train=batches,
+            watch = Curves(
+                live,
+                folder=checkpoint / "pictures",
                 val=val,
-                schedule=schedule,
-                checkpoint=work / "checkpoint",
-                log=log,
+                stats=stats,
+                model=model,
+                picture_epochs=settings.picture_epochs,
             )
-        deployed = build_deployed(network, model, stats)
-        write_keras(deployed, work / "model.keras")
-        write_onnx(deployed, work / "model.onnx", task=model.task, stats=stats)
-        windows = range(min(CHECKED_WINDOWS, len(val)))
-        images = np.stack([val[window].image for window in windows]).astype(stats.dtype)
-        check_onnx(work / "model.onnx", deployed, images, threads=settings.threads)
-        shutil.rmtree(work / "checkpoint")
+            best = fit(training, model, train=batches, val=val, watch=watch)
+        images = _some_images(val, stats)
+        for number, file in enumerate(best, start=1):
+            assign(plain.weights, read_values(file)[0])
+            folder = work if len(best) == 1 else work / str(number)
+            folder.mkdir(exist_ok=True)
+            deployed = build_deployed(plain, model, stats)
+            write_keras(deployed, folder / "model.keras")
+            write_onnx(deployed, folder / "model.onnx", task=model.task, stats=stats)
+            check_onnx(folder / "model.onnx", deployed, images, threads=settings.threads)
+        shutil.rmtree(checkpoint)
     keras.utils.clear_session()
+
+
+def _optimizer(config: DictConfig, schedule: Schedule, *, epochs: int, steps: int) -> Any:
+    """The optimiser of Keras with its learning rate over the steps of the training."""
+    node: Any = OmegaConf.to_container(config.optimizer, resolve=True)
+    rate = node.get("learning_rate")
+    if node.get("use_ema"):
+        raise ConfigError(
+            "`optimizer.use_ema` is not for here: choose `average: moving` in the defaults list, "
+            "which is measured, kept and resumed."
+        )
+    if isinstance(rate, float | int):
+        node["learning_rate"] = schedule(float(rate), epochs=epochs, steps=steps)
+    elif not isinstance(schedule, Constant):
+        raise ConfigError(
+            "`optimizer.learning_rate` must be a number for `schedule` to move, or a schedule of "
+            "Keras (counted in steps) beside `schedule: constant`. Received: "
+            f"{config.optimizer.get('learning_rate')} beside {type(schedule).__name__}."
+        )
+    return configuration.build(node, where="optimizer")
+
+
+def _networks(model: Model, stats: Stats, *, precision: str) -> tuple[keras.Model, keras.Model]:
+    """The network to train, and one in float32 to measure and export: the same, if it is that."""
+    if precision == "float32":
+        network = build_network(model, stats)
+        return network, network
+    keras.config.set_dtype_policy(precision)
+    try:
+        network = build_network(model, stats)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    return network, build_network(model, stats)
+
+
+def _some_images(val: Shards, stats: Stats) -> np.ndarray:
+    windows = range(min(CHECKED_WINDOWS, len(val)))
+    return np.stack([val[window].image for window in windows]).astype(stats.dtype)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,8 +17,9 @@ from omegaconf import OmegaConf
 from factory_core.dataset.shards import Shards
 from factory_core.dataset.stage import run as run_dataset
 from factory_core.kernel import io
-from factory_core.kernel.errors import ConfigError, ModelError
-from factory_core.train import checkpoint, stage
+from factory_core.kernel.errors import ConfigError, LabelError, ModelError, OutputError
+from factory_core.kernel.parts import load_part
+from factory_core.train import stage
 from factory_core.train.export import check_onnx
 from tests.tiny_dataset import config, write_inputs
 
@@ -140,57 +142,6 @@ def test_members_differ(datasets, trained, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("trained", ["boxes"], indirect=True)
-def test_goes_on_after_a_kill_to_the_same_bytes(trained, datasets, tmp_path, monkeypatch):
-    task, root = trained
-    epochs = count_epochs(monkeypatch, stop_after=2)
-    with pytest.raises(KeyboardInterrupt):
-        train(datasets / task, tmp_path, task=task)
-    assert not (tmp_path / "model").exists()
-    epochs.clear()
-    train(datasets / task, tmp_path, task=task)
-    assert len(epochs) == 1
-    assert bytes_of(tmp_path) == bytes_of(root)
-
-
-@pytest.mark.slow
-def test_goes_on_after_sigkill_to_the_same_bytes(trained, datasets, tmp_path):
-    task, root = trained
-    kill = (
-        "import os, signal\nfrom factory_core.train import checkpoint\n"
-        "save = checkpoint.Progress.save\n"
-        "def save_and_die(self, folder, **options):\n"
-        "    save(self, folder, **options)\n"
-        "    if len(self.curves) == 2: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "checkpoint.Progress.save = save_and_die\n"
-    )
-    assert run_in_another_process(datasets / task, tmp_path, before=kill, task=task) == -9
-    assert not (tmp_path / "model").exists()
-    assert run_in_another_process(datasets / task, tmp_path, task=task) == 0
-    assert bytes_of(tmp_path) == bytes_of(root)
-
-
-def count_epochs(monkeypatch, *, stop_after=None):
-    """Epochs that were trained; raises as a kill would once `stop_after` are saved."""
-    epochs = []
-    save = checkpoint.Progress.save
-
-    def counted(self, folder, **options):
-        save(self, folder, **options)
-        epochs.append(len(self.curves))
-        if len(self.curves) == stop_after:
-            monkeypatch.setattr(checkpoint.Progress, "save", save_and_count)
-            raise KeyboardInterrupt
-
-    def save_and_count(self, folder, **options):
-        save(self, folder, **options)
-        epochs.append(len(self.curves))
-
-    monkeypatch.setattr(checkpoint.Progress, "save", counted)
-    return epochs
-
-
-@pytest.mark.slow
 def test_stops_early_and_keeps_the_best(datasets, tmp_path, monkeypatch):
     qualities = iter([0.2, 0.5, 0.4, 0.5, 0.3, 0.9])
     seen = []
@@ -214,26 +165,67 @@ def test_one_window_is_enough(datasets, tmp_path):
     assert (tmp_path / "model/model.onnx").is_file()
 
 
-def copy_windows(source, target, *, count, change=None):
-    """A dataset of the first windows of another, their images changed."""
+def copy_windows(source, target, *, count=4, change=None):
+    """A dataset of the first windows of another; `change` makes arrays of train by their name."""
     for split in ("train", "val"):
         (target / split).mkdir(parents=True)
         for name in ("images", "masks"):
             array = np.load(source / split / f"{name}-00000.npy")[:count]
-            if name == "images" and change is not None:
-                array = change(array)
+            if change is not None and split == "train":
+                array = change(name, array)
             np.save(target / split / f"{name}-00000.npy", array)
+        windows = io.read_table(source / split / "windows.parquet")[:count]
+        io.write_table(windows, target / split / "windows.parquet")
     stats = io.read_json(source / "stats.json")
+    stats["windows"] = dict.fromkeys(("train", "val"), count)
     io.write_json(stats, target / "stats.json")
+
+
+def two_classes(dataset):
+    stats = io.read_json(dataset / "stats.json")
+    io.write_json(stats | {"classes": ["round", "square"]}, dataset / "stats.json")
+
+
+@pytest.mark.parametrize(
+    ("change", "then", "error", "said"),
+    [
+        pytest.param(
+            lambda name, array: array * (name == "images"), None, LabelError,
+            "train has no label of square", id="no label",
+        ),
+        pytest.param(
+            None, two_classes, LabelError, "labels of round only.*2 classes", id="one class of two"
+        ),
+        pytest.param(
+            lambda _, array: array[:0], None, ModelError,
+            "images-00000.npy holds no window", id="empty shard",
+        ),
+        pytest.param(
+            lambda _, array: array[:2], None, ModelError,
+            "train holds 2 windows.*stats.json states 4", id="lost windows",
+        ),
+        pytest.param(
+            None, lambda dataset: (dataset / "val/images-00000.npy").write_bytes(b""), OutputError,
+            "val/images-00000.npy is damaged", id="empty file",
+        ),
+    ],
+)  # fmt: skip
+def test_bad_windows(datasets, tmp_path, change, then, error, said):
+    dataset = tmp_path / "dataset"
+    copy_windows(datasets / "score_map", dataset, change=change)
+    if then is not None:
+        then(dataset)
+    refuses(tmp_path, error, said, dataset=dataset, task="score_map")
 
 
 def refuses(root, error, said, *, dataset, member=0, **changes):
     """The error names what is wrong, and what was there before stays."""
     (root / "model").mkdir(exist_ok=True)
     (root / "model/model.onnx").write_text("before")
-    with pytest.raises(error, match=said):
+    with pytest.raises(error, match=said) as found:
         train(dataset, root, member=member, **changes)
     assert (root / "model/model.onnx").read_text() == "before"
+    return found
 
 
 @pytest.mark.parametrize(
@@ -242,13 +234,18 @@ def refuses(root, error, said, *, dataset, member=0, **changes):
         pytest.param({"model__encoder__depth": 6}, r"window_px.*64.*Received: 32", id="window"),
         pytest.param({"train__epochs": 0}, "epochs=0", id="no epoch"),
         pytest.param({"train__epoch": 1}, "'epoch'.*'epochs'", id="misspelt"),
-        pytest.param({"train__decay": "cosin"}, "'cosine'", id="unknown decay"),
+        pytest.param({"train__precision": "float16"}, "'mixed_float16'", id="unknown precision"),
+        pytest.param({"optimizer__use_ema": True}, "average: moving", id="another average"),
+        pytest.param({"schedule__warmup_epochs": 3.0}, "warmup_epochs.*3", id="only warm-up"),
+        pytest.param(
+            {"schedule": load_part("schedule", "cosine_cycles")}, "train.epochs: 5", id="cycles"
+        ),
         pytest.param({"member": 3}, r"no member 3.*\[0\]", id="no such member"),
         pytest.param({"model__width": "8"}, "model.width.*int", id="wrong type"),
         pytest.param({"optimizer__learning_rat": 0.1}, "learning_rat", id="unknown of Keras"),
         pytest.param(
             {"optimizer__learning_rate": {"_target_": "keras.optimizers.schedules.CosineDecay"}},
-            "learning_rate.*must be a number",
+            "learning_rate.*must be a number.*Cosine",
             id="two schedules",
         ),
     ],
@@ -262,21 +259,28 @@ def test_a_model_for_other_labels(datasets, tmp_path):
     refuses(tmp_path, ConfigError, said, dataset=datasets / "score_map", task="boxes")
 
 
-def test_a_loss_that_is_no_number_names_the_batch(datasets, tmp_path):
-    refuses(
+def test_a_loss_that_is_no_number_leaves_the_batch_to_look_at(datasets, tmp_path):
+    said = r"loss is (nan|inf) in batch \d of epoch 0 \(windows (\d)"
+    found = refuses(
         tmp_path,
         ModelError,
-        r"loss is (nan|inf) in batch \d of epoch 0 \(windows \d",
+        said,
         dataset=datasets / "score_map",
         task="score_map",
-        optimizer={
-            "_target_": "keras.optimizers.SGD",
-            "learning_rate": 1e30,
-        },
+        optimizer={"_target_": "keras.optimizers.SGD", "learning_rate": 1e30},
+        schedule=load_part("schedule", "constant"),
         train__epochs=3,
         train__batch_size=1,
-        train__warmup_epochs=0,
     )
+    (file,) = tmp_path.glob(".model.*/bad_batch.npz")
+    assert str(file) in str(found.value)
+    window = int(re.search(said, str(found.value)).group(2))
+    with np.load(file) as batch:
+        assert batch["windows"].tolist() == [window]
+        assert (batch["images"].shape, batch["target"].shape) == ((1, 32, 32, 3), (1, 32, 32, 1))
+        rows = io.read_table(datasets / "score_map/train/windows.parquet")
+        place = rows.loc[window, ["row_px", "column_px"]].tolist()
+        assert batch["names"].tolist() == [f"scene_0 {place[0]} {place[1]}"]
 
 
 def test_an_onnx_file_that_computes_otherwise(trained, datasets, tmp_path):
