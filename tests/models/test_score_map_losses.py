@@ -194,15 +194,16 @@ def test_runs_where_the_batch_is_unknown():
     """As in the graph of a training, on maps of which only the channels are known."""
     import tensorflow as tf
 
-    for loss in (Lovasz(), Boundary(), Hierarchical(TREE), CrossEntropyDice()):
-        traced = tf.function(
-            lambda target, output, loss=loss: loss(target, output),
-            input_signature=[
-                tf.TensorSpec((None, None, None, 1), "uint8"),
-                tf.TensorSpec((None, None, None, 4), "float32"),
-            ],
-        )
-        np.testing.assert_allclose(traced(TARGET, LOGITS), of(loss), rtol=1e-5)
+    parts = (Lovasz(), Boundary(), Hierarchical(TREE), CrossEntropyDice())
+    loss = WeightedSum({type(part).__name__: Weighted(part) for part in parts})
+    traced = tf.function(
+        lambda target, output: loss(target, output),
+        input_signature=[
+            tf.TensorSpec((None, None, None, 1), "uint8"),
+            tf.TensorSpec((None, None, None, 4), "float32"),
+        ],
+    )
+    np.testing.assert_allclose(traced(TARGET, LOGITS), of(loss), rtol=1e-5)
 
 
 @pytest.mark.parametrize(
