@@ -13,6 +13,9 @@ from shapely.geometry.base import BaseGeometry
 
 from factory_core.kernel.geo import oriented_corners
 
+# Where boxes are cut, points nearer to each other are one: what lies between is rounding.
+GRID_PX = 1e-3
+
 Form = Literal["mask", "edges", "distances", "boxes", "oriented_boxes"]
 # What stands in each layer of a form that is an array of pixels.
 LAYERS: dict[str, tuple[str, ...]] = {
@@ -56,9 +59,11 @@ class Boxes:
     def within(self, region: BaseGeometry, *, min_share_inside: float) -> Boxes:
         """The upright boxes around what of each lies in `region`; the others as in `cut`."""
         whole = self.outlines()
-        inside = shapely.intersection(whole, region)
+        inside = _shared(whole, region)
         kept = _is_inside(inside, whole, min_share_inside)
-        return Boxes(shapely.bounds(inside[kept]).astype(np.float32), self.classes[kept])
+        uncut = shapely.covers(region, whole)[:, None]
+        boxes = np.where(uncut, self.xyxy_px, shapely.bounds(inside)).astype(np.float32)
+        return Boxes(boxes[kept], self.classes[kept])
 
     def outlines(self) -> np.ndarray:
         """The boxes as shapely polygons."""
@@ -148,7 +153,7 @@ class OrientedBoxes:
     def within(self, region: BaseGeometry, *, min_share_inside: float) -> OrientedBoxes:
         """What of each lies in `region`, in the direction that it had; the others as in `cut`."""
         whole = self.outlines()
-        inside = shapely.intersection(whole, region)
+        inside = _shared(whole, region)
         kept = _is_inside(inside, whole, min_share_inside)
         boxes = self.xylwa.copy()
         for index in np.flatnonzero(kept & ~shapely.covers(region, whole)):
@@ -214,10 +219,19 @@ def stack_boxes(
     )
 
 
+def _shared(shapes: np.ndarray, region: BaseGeometry) -> np.ndarray:
+    """The ground that each shape shares with `region`, not the edges at which they only touch."""
+    shared: np.ndarray = shapely.intersection(shapes, region, grid_size=GRID_PX)
+    for index in np.flatnonzero(shapely.get_num_geometries(shared) > 1):
+        parts = shapely.get_parts(shared[index])
+        shared[index] = shapely.multipolygons(parts[shapely.area(parts) > 0])
+    return shared
+
+
 def _is_inside(inside: np.ndarray, whole: np.ndarray, min_share: float) -> np.ndarray:
-    """Of which shapes at least the share is inside."""
+    """Of which shapes at least the share is inside, to rounding."""
     areas = shapely.area(whole)
-    kept: np.ndarray = (areas > 0) & (shapely.area(inside) >= min_share * areas)
+    kept: np.ndarray = (areas > 0) & (shapely.area(inside) >= (min_share - GRID_PX) * areas)
     return kept
 
 
