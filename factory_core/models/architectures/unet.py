@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from factory_core.models.bricks.interface import Bricks, Skip, Upsampling
+from factory_core.models.decoders import channels_at
 from factory_core.models.head import head
 from factory_core.models.interface import Encoder, ScoreMapLoss, Tensor
+from factory_core.models.limits import at_least_one
 from factory_core.models.score_map import ScoreMapModel
 
 
@@ -37,11 +39,7 @@ class UNet(ScoreMapModel):
     depth: int = 1
 
     def __post_init__(self) -> None:
-        if self.width < 1 or self.depth < 1:
-            raise ValueError(
-                "`width` and `depth` must be at least 1. "
-                f"Received: width={self.width}, depth={self.depth}."
-            )
+        at_least_one(width=self.width, depth=self.depth)
 
     def network(self, image: Tensor, *, num_classes: int) -> Tensor:
         """Image to logits `(batch, height, width, 1 + class)`, background first."""
@@ -49,10 +47,9 @@ class UNet(ScoreMapModel):
         x = skips.pop()
         while skips:
             level = len(skips) - 1
-            channels = self.width * 2 ** min(level, 3)
-            x = self.upsampling(x, bricks=self.bricks, name=f"decoder_{level}_up")
-            x = self.skip(x, skips.pop(), bricks=self.bricks, name=f"decoder_{level}_skip")
-            for number in range(1, self.depth + 1):
-                name = f"decoder_{level}_{number}"
-                x = self.bricks.block(x, channels, bricks=self.bricks, name=name)
+            name = f"decoder_{level}"
+            x = self.upsampling(x, bricks=self.bricks, name=f"{name}_up")
+            x = self.skip(x, skips.pop(), bricks=self.bricks, name=f"{name}_skip")
+            channels = channels_at(level, width=self.width)
+            x = self.bricks.blocks(x, channels, count=self.depth, name=name)
         return head(x, 1 + num_classes, name="logits")

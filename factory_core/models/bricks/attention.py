@@ -41,10 +41,7 @@ class SqueezeExcite(Attention):
 
     def __call__(self, x: Tensor, *, name: str) -> Tensor:
         """`x`, each channel times 0 to 1."""
-        y = layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_squeeze")(x)
-        y = _reduced(x, self.reduction, name=name)(y)
-        y = layers.Conv2D(x.shape[-1], 1, activation="sigmoid", name=f"{name}_excite")(y)
-        return layers.Multiply(name=name)([x, y])
+        return layers.Multiply(name=name)([x, squeezed(x, reduction=self.reduction, name=name)])
 
 
 @dataclass(frozen=True)
@@ -173,6 +170,13 @@ class NonLocal(Attention):
         found = layers.Reshape((rows, columns, inner), name=f"{name}_found")(found)
         found = layers.Conv2D(channels, 1, kernel_initializer="zeros", name=f"{name}_given")(found)
         return layers.Add(name=name)([x, found])
+
+
+def squeezed(x: Tensor, *, reduction: int, name: str) -> Tensor:
+    """The weight of each channel of `x` by the means of all, `(batch, 1, 1, channel)`."""
+    y = layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_squeeze")(x)
+    y = _reduced(x, reduction, name=name)(y)
+    return layers.Conv2D(x.shape[-1], 1, activation="sigmoid", name=f"{name}_excite")(y)
 
 
 def _reduced(x: Tensor, reduction: int, *, name: str, activation: str = "relu") -> layers.Layer:

@@ -110,6 +110,12 @@ class Bricks:
     normalisation: Normalisation
     activation: Activation
 
+    def blocks(self, x: Tensor, channels: int, *, count: int, name: str) -> Tensor:
+        """`x` through `count` blocks, one after the other, to `channels` maps."""
+        for number in range(1, count + 1):
+            x = self.block(x, channels, bricks=self, name=f"{name}_{number}")
+        return x
+
     def conv(
         self,
         x: Tensor,

@@ -108,7 +108,7 @@ class Aspp(Neck):
     rates: tuple[int, ...] = (3, 6, 9)
 
     def __post_init__(self) -> None:
-        at_least_one(rates=min(self.rates, default=0))
+        at_least_one(rates=self.rates)
 
     def __call__(
         self, features: Sequence[Tensor], width: int, *, bricks: Bricks, name: str
