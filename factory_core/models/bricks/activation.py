@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from keras import layers
+from keras import layers, ops
 
 from factory_core.models.bricks.interface import Activation
 from factory_core.models.interface import Tensor
@@ -65,7 +65,9 @@ class Gelu(Activation):
 
     def __call__(self, x: Tensor, *, name: str) -> Tensor:
         """`x * Phi(x)`."""
-        return layers.Activation("gelu", name=name)(x)
+        # Not Keras' own: its complement of the error function has no counterpart in ONNX.
+        share = 0.5 + 0.5 * ops.erf(x * 2**-0.5)
+        return layers.Multiply(name=name)([x, share])
 
 
 @dataclass(frozen=True)
