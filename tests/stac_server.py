@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -15,16 +14,11 @@ from threading import Thread
 import requests
 
 from tests import debian
+from tests.ports import free_port
 
 PACKAGES = ("postgresql-15", "postgresql-15-postgis-3")
 BIN = Path("/usr/lib/postgresql/15/bin")
 PATIENCE_S = 60
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @contextmanager

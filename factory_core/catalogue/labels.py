@@ -13,11 +13,11 @@ from shapely.geometry.base import BaseGeometry
 
 from factory_core.kernel import io
 from factory_core.kernel.errors import LabelError, TaxonomyError, nearest
+from factory_core.kernel.geo import METRES_A_DEGREE
 from factory_core.kernel.taxonomy import Taxonomy
 
 # A label of which a scene shows less than this share only touches its edge.
 MIN_SHARE = 1e-3
-METRES_A_DEGREE = 111_320
 ENDINGS = (".parquet", ".gpkg", ".geojson")
 
 

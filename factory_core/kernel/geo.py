@@ -14,6 +14,9 @@ from shapely.geometry import Polygon
 
 from factory_core.kernel.sensor import Sensor
 
+# Of latitude, and of longitude at the equator; good to half a percent.
+METRES_A_DEGREE = 111_320.0
+
 
 @dataclass(frozen=True)
 class Raster:

@@ -14,6 +14,7 @@ from shapely import STRtree
 from shapely.geometry.base import BaseGeometry
 
 from factory_core.kernel import io
+from factory_core.kernel.geo import METRES_A_DEGREE
 from factory_core.select.units import group
 
 # Kind -> (fill, outline, in words); in the order of drawing. The colours are told apart by
@@ -34,7 +35,6 @@ QUIET = ("train", "val", "test", "left out", "unchanged")
 WIDTH_PX, HEIGHT_PX, MARGIN_PX = 560, 400, 26
 TITLE_LETTERS = 36
 MOST_PLACES = 24
-METRES_A_DEGREE = 111_320.0
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,8 @@ from factory_core.kernel.parts import CONF, load_part
 from factory_core.sources.annotations import Ledger
 from factory_core.sources.exchange import Request, import_labels
 from factory_core.sources.images import ImageFolder
-from tests.stac_server import free_port, postgres, serve_files, stac_fastapi
+from tests.ports import free_port
+from tests.stac_server import postgres, serve_files, stac_fastapi
 
 CRS = "EPSG:32633"
 SIDE_PX = 64

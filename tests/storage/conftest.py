@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import time
 import urllib.error
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 import s3fs
 
+from tests.ports import free_ports
 from tests.template.conftest import BIN
 
 KEY, SECRET, BUCKET = "team-member", "0123456789-abcdefghij", "detectors"
@@ -26,7 +26,11 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.ports = dict(
-            zip((*PARTS, *(f"{part}.grpc" for part in PARTS)), free_ports(), strict=True)
+            zip(
+                (*PARTS, *(f"{part}.grpc" for part in PARTS)),
+                free_ports(2 * len(PARTS)),
+                strict=True,
+            )
         )
         self.url = f"http://127.0.0.1:{self.ports['s3']}"
         (folder / "data").mkdir(parents=True)
@@ -95,17 +99,6 @@ class Store:
             use_listings_cache=False,
             skip_instance_cache=True,
         )
-
-
-def free_ports():
-    """As many ports as the store has, free a moment ago."""
-    sockets = [socket.socket() for _ in range(2 * len(PARTS))]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
 
 
 def answers(url):

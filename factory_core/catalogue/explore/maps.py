@@ -12,12 +12,12 @@ import shapely
 from markupsafe import Markup, escape
 
 from factory_core.catalogue.explore.words import counted, number
+from factory_core.kernel.geo import METRES_A_DEGREE
 
 RAMP = ("#d3e3f1", "#9cc3e3", "#5a9bcb", "#2271ae", "#0a4a84")
 NONE = "#eef1f4"
 MIN_PX = 5.0
 MOST_PLACES = 9
-METRES_A_DEGREE = 111_320.0
 Place = Callable[[np.ndarray], np.ndarray]
 
 
