@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
-from keras import ops
+from keras import layers, ops
 
 from factory_core.dataset.sample import Form
+from factory_core.models.head import head
 from factory_core.models.interface import Model, ScoreMapLoss, Task, Tensor
 from factory_core.models.measure import mean_iou
 
@@ -35,3 +36,15 @@ class ScoreMapModel(Model):
     def measure(self, labels: Sequence[Any], outputs: dict[str, np.ndarray]) -> float:
         """Mean IoU of the classes."""
         return mean_iou(np.stack(labels), outputs["scores"])
+
+
+def full_size_logits(x: Tensor, *, num_classes: int, stride_px: int) -> Tensor:
+    """Logits of a map of `1 / stride_px` the sides of the image, brought to its full sides.
+
+    Between the centres of the map's pixels they lie on straight lines, so that a border may
+    run through a pixel of the map.
+    """
+    x = head(x, 1 + num_classes, name="logits")
+    return layers.UpSampling2D(
+        stride_px, interpolation="bilinear", dtype="float32", name="logits_full_size"
+    )(x)

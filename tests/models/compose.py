@@ -18,7 +18,14 @@ taxonomy: {{classes: [{classes}], level: 2}}
 hydra: {{searchpath: ["pkg://factory_core.conf"]}}
 """
 # Chosen where the model has the group or the field, so that it builds in a second.
-SMALL = ("encoder=resnet", "encoder.width=2", "encoder.depth=3", "model.width=4")
+SMALL = (
+    "encoder=resnet",
+    "encoder.width=2",
+    "encoder.depth=3",
+    "model.width=4",
+    "model.depth=1",
+    "model.modules=[1,1]",
+)
 
 
 @lru_cache(maxsize=256)
