@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from geopandas import GeoDataFrame
 
 from factory_core.kernel.taxonomy import MAX_LEVELS, Taxonomy
 from factory_core.postprocess.kinds import Polygons
-from factory_core.postprocess.overlaps import Overlap, best_first, find_owners
+from factory_core.postprocess.limits import refuse_outside
+from factory_core.postprocess.overlaps import Overlap, find_objects
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,7 @@ class BackOff:
     taxonomy: Taxonomy
 
     def __post_init__(self) -> None:
-        for name in ("min_score", "max_iou"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"`{name}` must lie in [0, 1]. Received: {getattr(self, name)}.")
+        refuse_outside(0, 1, self, "min_score", "max_iou")
 
     def __call__(self, detections: Polygons) -> Polygons:
         """One detection an object, in the order of the best ones.
@@ -49,7 +47,12 @@ class BackOff:
         labels = [self.taxonomy.path(label)[-1] for label in detections["label"]]
         lines = np.array([line_of[label] for label in labels], int).reshape(-1, MAX_LEVELS)
         own = np.array([names.index(label) for label in labels], int)
-        owner = _find_objects(detections.assign(label=lines[:, 0]), max_iou=self.max_iou)
+        owner = find_objects(
+            detections.assign(label=lines[:, 0]),
+            overlap=Overlap("geometry"),
+            above=self.max_iou,
+            per_class=True,
+        )
         kept = np.unique(owner)
         sums = np.zeros((len(kept), len(names)))
         np.maximum.at(
@@ -70,13 +73,3 @@ class BackOff:
         """Numbers of the classes from the root down to `name`, then -1."""
         line = [names.index(step) for step in self.taxonomy.path(name)]
         return line + [-1] * (MAX_LEVELS - len(line))
-
-
-def _find_objects(detections: GeoDataFrame, *, max_iou: float) -> np.ndarray:
-    """Row of the best detection of the object that each belongs to."""
-    geometries = detections.geometry.to_numpy()
-    best = np.arange(len(detections))
-    for rows in best_first(detections, per_class=True):
-        owner = find_owners(geometries[rows], overlap=Overlap("geometry"), above=max_iou)
-        best[rows] = rows[owner]
-    return best

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from factory_core.postprocess.kinds import Polygons
+from factory_core.postprocess.limits import refuse_below
 
 
 @dataclass(frozen=True)
@@ -18,8 +19,7 @@ class MinArea:
     min_area_m2: float
 
     def __post_init__(self) -> None:
-        if not self.min_area_m2 >= 0:
-            raise ValueError(f"`min_area_m2` must be 0 or more. Received: {self.min_area_m2}.")
+        refuse_below(0, self, "min_area_m2")
 
     def __call__(self, detections: Polygons) -> Polygons:
         """The detections that are large enough."""

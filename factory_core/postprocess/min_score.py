@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from geopandas import GeoDataFrame
 
+from factory_core.postprocess.limits import refuse_outside
+
 
 @dataclass(frozen=True)
 class MinScore:
@@ -18,8 +20,7 @@ class MinScore:
     min_score: float
 
     def __post_init__(self) -> None:
-        if not 0 <= self.min_score <= 1:
-            raise ValueError(f"`min_score` must lie in [0, 1]. Received: {self.min_score}.")
+        refuse_outside(0, 1, self, "min_score")
 
     def __call__(self, detections: GeoDataFrame) -> GeoDataFrame:
         """The detections that are sure enough."""

@@ -8,7 +8,8 @@ from typing import Literal
 import numpy as np
 
 from factory_core.postprocess.kinds import Polygons
-from factory_core.postprocess.overlaps import Overlap, best_first, find_owners
+from factory_core.postprocess.limits import refuse_outside
+from factory_core.postprocess.overlaps import Overlap, find_objects
 
 
 @dataclass(frozen=True)
@@ -31,16 +32,14 @@ class NonMaximumSuppression:
     per_class: bool
 
     def __post_init__(self) -> None:
-        if not 0 <= self.max_iou <= 1:
-            raise ValueError(f"`max_iou` must lie in [0, 1]. Received: {self.max_iou}.")
+        refuse_outside(0, 1, self, "max_iou")
 
     def __call__(self, detections: Polygons) -> Polygons:
         """The detections that are kept, in the order they came in."""
-        geometries = detections.geometry.to_numpy()
-        kept = [np.empty(0, int)]
-        for rows in best_first(detections, per_class=self.per_class):
-            owner = find_owners(
-                geometries[rows], overlap=Overlap(self.overlap_of), above=self.max_iou
-            )
-            kept.append(rows[owner == np.arange(len(rows))])
-        return detections.iloc[np.sort(np.concatenate(kept))]
+        best = find_objects(
+            detections,
+            overlap=Overlap(self.overlap_of),
+            above=self.max_iou,
+            per_class=self.per_class,
+        )
+        return detections[best == np.arange(len(best))]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
 import shapely
 from geopandas import GeoDataFrame
+
+Pairs = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 # Below this many detections every pair is looked at, above it the better half thins
 # out the rest first: a million boxes on one spot are no more work than elsewhere.
@@ -72,35 +75,33 @@ def best_first(detections: GeoDataFrame, *, per_class: bool) -> Iterator[np.ndar
         yield order[numbers[order] == number]
 
 
-def find_owners(geometries: np.ndarray, *, overlap: Overlap, above: float) -> np.ndarray:
-    """Whose each shape is: its own, or that of the first kept one that it lies on.
+def find_owners(geometries: np.ndarray, *, pairs: Pairs) -> np.ndarray:
+    """Whose each shape is: its own, or that of the first kept one that it belongs to.
 
-    Greedy suppression: in turn, a shape is kept unless it overlaps a kept one by more than
-    `above`.
+    Greedy suppression: in turn, a shape is kept unless it makes a pair with a kept one.
 
     Args:
         geometries: `(n,)` shapes, the best first.
-        overlap: How overlap is measured.
-        above: Share from which on the first of two is the owner of the second.
+        pairs: Gives the positions in two arrays of shapes that belong together.
 
     Returns:
         `(n,)` positions; a kept shape has its own.
     """
     if len(geometries) <= FEW:
-        return _find_owners_of_few(geometries, overlap, above)
+        return _find_owners_of_few(geometries, pairs)
     half = len(geometries) // 2
-    better = find_owners(geometries[:half], overlap=overlap, above=above)
+    better = find_owners(geometries[:half], pairs=pairs)
     kept = np.flatnonzero(better == np.arange(half))
     owner = np.concatenate([better, np.arange(half, len(geometries))])
-    worse, by = find_pairs(geometries[half:], geometries[kept], overlap=overlap, above=above)
+    worse, by = pairs(geometries[half:], geometries[kept])
     np.minimum.at(owner, half + worse, kept[by])
     free = half + np.flatnonzero(owner[half:] >= half)
-    owner[free] = free[find_owners(geometries[free], overlap=overlap, above=above)]
+    owner[free] = free[find_owners(geometries[free], pairs=pairs)]
     return owner
 
 
-def _find_owners_of_few(geometries: np.ndarray, overlap: Overlap, above: float) -> np.ndarray:
-    worse, better = find_pairs(geometries, geometries, overlap=overlap, above=above)
+def _find_owners_of_few(geometries: np.ndarray, pairs: Pairs) -> np.ndarray:
+    worse, better = pairs(geometries, geometries)
     later = worse > better
     order = np.argsort(better[later], kind="stable")
     worse, better = worse[later][order], better[later][order]
@@ -111,6 +112,25 @@ def _find_owners_of_few(geometries: np.ndarray, overlap: Overlap, above: float) 
             theirs = worse[ends[first] : ends[first + 1]]
             owner[theirs] = np.minimum(owner[theirs], first)
     return owner
+
+
+def find_objects(
+    detections: GeoDataFrame, *, overlap: Overlap, above: float, per_class: bool
+) -> np.ndarray:
+    """Row of the best detection of the object that each belongs to; its own for the best.
+
+    Args:
+        detections: Polygons with `score` and `label`.
+        overlap: How overlap is measured.
+        above: Detections that overlap the best one by more are of its object.
+        per_class: Whether an object has detections of one class only.
+    """
+    geometries = detections.geometry.to_numpy()
+    best = np.arange(len(detections))
+    for rows in best_first(detections, per_class=per_class):
+        pairs = partial(find_pairs, overlap=overlap, above=above)
+        best[rows] = rows[find_owners(geometries[rows], pairs=pairs)]
+    return best
 
 
 def find_pairs(

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import shapely
 from geopandas import GeoDataFrame
 
+from factory_core.postprocess.limits import refuse_below
+
 
 @dataclass(frozen=True)
 class Simplify:
@@ -22,8 +24,7 @@ class Simplify:
     tolerance_m: float
 
     def __post_init__(self) -> None:
-        if not self.tolerance_m >= 0:
-            raise ValueError(f"`tolerance_m` must be 0 or more. Received: {self.tolerance_m}.")
+        refuse_below(0, self, "tolerance_m")
 
     def __call__(self, detections: GeoDataFrame) -> GeoDataFrame:
         """The detections with simpler outlines."""

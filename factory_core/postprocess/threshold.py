@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from factory_core.kernel.geo import ScoreMap
+from factory_core.postprocess.limits import refuse_outside
 
 
 @dataclass(frozen=True)
@@ -20,8 +21,7 @@ class Threshold:
     min_score: float
 
     def __post_init__(self) -> None:
-        if not 0 <= self.min_score <= 1:
-            raise ValueError(f"`min_score` must lie in [0, 1]. Received: {self.min_score}.")
+        refuse_outside(0, 1, self, "min_score")
 
     def __call__(self, score_map: ScoreMap) -> ScoreMap:
         """Score map with zeros where the score is too low."""
