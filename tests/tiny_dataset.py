@@ -110,6 +110,7 @@ def config(*, task: str = "boxes", **changes: object) -> DictConfig:
             "order": augment,
         },
         "model": model | ({"max_boxes": 10} if boxes else {}),
+        "sampler": load_part("sampler", "shuffled"),
         "optimizer": load_part("optimizer", "adamw"),
         "schedule": load_part("schedule", "cosine") | {"warmup_epochs": 1.0},
         "train": {

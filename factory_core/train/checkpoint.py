@@ -23,6 +23,7 @@ class Progress:
         best_epoch: Epoch of the best weights, -1 before the first.
         best_quality: Quality on val of the best weights.
         kept: Quality on val of the weights that are kept of each cycle of the schedule.
+        losses: Number and loss of the windows that the sampler asked for, for the epoch that runs.
     """
 
     curves: list[dict[str, float]] = field(default_factory=list)
@@ -32,6 +33,7 @@ class Progress:
     best_epoch: int = -1
     best_quality: float = -1.0
     kept: list[float] = field(default_factory=list)
+    losses: list[tuple[int, float]] = field(default_factory=list)
 
     def save(self, folder: Path, *, values: Sequence[np.ndarray]) -> None:
         """Write this and `values`, whole or not at all."""

@@ -144,12 +144,13 @@ def fit(
         for epoch in range(len(now.curves), plan.epochs):
             if epoch - now.best_epoch > plan.patience:
                 break
-            train.epoch = epoch
+            train.begin(epoch, losses=dict(now.losses))
             loss = _train_epoch(training, train, bar)
             rate = float(training.network.optimizer.learning_rate)
             with training.average.shown_by(training.measured.weights):
                 val_loss, quality = measure(training.measured, model, val, train=train)
                 watch.draw(epoch, training.measured)
+                now.losses = list(train.look(training.measured, epoch=epoch + 1).items())
             training.keep(epoch, quality)
             figures = {
                 "train/loss": loss,

@@ -30,7 +30,7 @@ from factory_core.train.reproducible import pin
 from factory_core.train.schedules import Constant, Schedule
 
 CHECKED_WINDOWS = 4
-SECTIONS = ("model", "optimizer", "schedule", "augment", "train")
+SECTIONS = ("model", "optimizer", "schedule", "augment", "sampler", "train")
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,7 @@ def run(config: DictConfig, *, dataset: Path, out: Path, curves: Path, member: i
     promise = pin(seed=seed, threads=settings.threads, deterministic=settings.deterministic)
     model = configuration.build(config.model, where="model")
     augmentations = configuration.build_chain(config.augment, where="augment")
+    sampler = configuration.build(config.sampler, where="sampler")
     schedule = configuration.build(config.schedule, where="schedule")
     average = configuration.build(config.train.get("average"), where="train.average")
     stats = read_stats(dataset)
@@ -114,6 +115,7 @@ def run(config: DictConfig, *, dataset: Path, out: Path, curves: Path, member: i
         num_classes=len(stats.classes),
         batch_size=settings.batch_size,
         augmentations=augmentations,
+        sampler=sampler,
         seed=seed,
     )
     optimizer = _optimizer(config, schedule, epochs=settings.epochs, steps=len(batches))
