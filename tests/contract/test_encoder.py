@@ -11,7 +11,7 @@ from tests.models.compose import model_from_yaml
 
 @pytest.fixture(autouse=True)
 def _pinned():
-    pin(seed=0, threads=2)
+    pin(seed=0, threads=2, deterministic=True)
 
 
 @pytest.fixture(params=[part.name for part in list_parts("encoder")])

@@ -10,6 +10,7 @@ import numpy as np
 from keras import layers
 
 from factory_core.models.bricks.normalisation import BatchNormalisation
+from factory_core.models.encoders.bands import for_bands
 from factory_core.models.encoders.imagenet_weights import read_imagenet_weights
 from factory_core.models.interface import Encoder, Tensor
 
@@ -42,8 +43,8 @@ class EfficientNetLite0(Encoder):
     """The encoder of EfficientNet-Lite0, any number of bands.
 
     Args:
-        pretrained: Start from ImageNet weights. Bands called red, green and blue get
-            those of their colour, any other band the mean of the three.
+        pretrained: Start from ImageNet weights, learnt on images of mean 0 and deviation 1;
+            `bands.for_bands` says what becomes of other bands than red, green and blue.
         depth: Levels kept, 4 or 5; 5 has 3.4 million weights, 4 a fifth of them.
     """
 
@@ -83,7 +84,7 @@ class EfficientNetLite0(Encoder):
             if layer.name.startswith("encoder_") and layer.weights:
                 values = _of_layer(weights, layer.name)
                 if layer.name == "encoder_stem":
-                    values = [_for_bands(values[0], bands)]
+                    values = [for_bands(values[0], bands)]
                 layer.set_weights(values)
 
 
@@ -132,10 +133,3 @@ def _of_layer(weights: dict[str, np.ndarray], name: str) -> list[np.ndarray]:
     kernel = weights[f"{source}.weight"]  # (out, in, height, width)
     order = (2, 3, 0, 1) if name.endswith("_depth") else (2, 3, 1, 0)
     return [np.ascontiguousarray(kernel.transpose(order))]
-
-
-def _for_bands(kernel: np.ndarray, bands: Sequence[str]) -> np.ndarray:
-    """First kernel `(height, width, 3, channels)` for other bands, its response as strong."""
-    colours = {"red": kernel[:, :, 0], "green": kernel[:, :, 1], "blue": kernel[:, :, 2]}
-    grey = kernel.mean(axis=2)
-    return np.stack([colours.get(band, grey) for band in bands], axis=2) * (3 / len(bands))
