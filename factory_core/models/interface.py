@@ -56,6 +56,34 @@ class CentreLoss(Loss):
     """Compares what `centernet` encodes boxes into with what its network gives."""
 
 
+class AnchorLoss(Loss):
+    """Compares the label of each anchor with its box and classes."""
+
+
+class PointLoss(Loss):
+    """Compares the label of each point with its box, centre-ness and classes."""
+
+
+class DistributionLoss(Loss):
+    """Compares the label of each point with the distributions of its sides, and classes."""
+
+
+class AssigningLoss(Loss):
+    """Chooses which points learn which label by what they found, then compares."""
+
+
+class OrientedAnchorLoss(Loss):
+    """Compares the label of each anchor with its oriented box and classes."""
+
+
+class OrientedPointLoss(Loss):
+    """Compares the label of each point with its oriented box, centre-ness and classes."""
+
+
+class GaussianLoss(Loss):
+    """Compares the label of each point with its Gaussian, centre-ness and classes."""
+
+
 class Model(ABC):
     """An architecture with its targets, its loss and the graph that is deployed.
 
