@@ -83,16 +83,52 @@ def check_onnx(path: Path, deployed: keras.Model, images: np.ndarray, *, threads
     names = [port.name for port in session.get_outputs()]
     found = dict(zip(names, session.run(names, {"image": images}), strict=True))
     wanted = {name: np.asarray(v) for name, v in deployed.predict_on_batch(images).items()}
-    if "boxes" in wanted:
-        error = _box_difference(wanted, found, side_px=images.shape[1])
-    else:
-        error = float(np.abs(wanted["scores"] - found["scores"]).max())
+    error = difference(wanted, found, side_px=images.shape[1])
     if not error <= TOLERANCE:
         raise ModelError(
             f"{path.name} differs from Keras by {error:.2g}, and at most {TOLERANCE} is accepted. "
             "The architecture holds something that ONNX Runtime computes otherwise: take out the "
             "last change of `model` or `encoder`."
         )
+
+
+def difference(
+    wanted: Mapping[str, np.ndarray], found: Mapping[str, np.ndarray], *, side_px: int
+) -> float:
+    """Largest difference between two outputs of one deployed graph, NaN where one has NaN.
+
+    Args:
+        wanted: Outputs by their names, of one way to compute them.
+        found: Of another.
+        side_px: Of the window; corners of boxes differ in shares of it.
+    """
+    if "boxes" in wanted:
+        return _box_difference(wanted, found, side_px=side_px)
+    return float(np.abs(wanted["scores"] - found["scores"]).max())
+
+
+def _box_difference(
+    wanted: Mapping[str, np.ndarray], found: Mapping[str, np.ndarray], *, side_px: int
+) -> float:
+    """Largest difference between a box of one and its nearest of the other, both ways.
+
+    Boxes of nearly the same score may change places, and the last may fall out.
+    """
+    worst = 0.0
+    for here, there in ((wanted, found), (found, wanted)):
+        for window in range(len(here["scores"])):
+            a, b = _rows(here, window, side_px), _rows(there, window, side_px)
+            lowest = max(LOWEST_SCORE, a[-1, 0] + TOLERANCE)
+            for row in a[a[:, 0] > lowest]:
+                worst = max(worst, float(np.abs(b - row).max(axis=1).min()))
+    return worst
+
+
+def _rows(outputs: Mapping[str, np.ndarray], window: int, side_px: int) -> np.ndarray:
+    """Score, class and corners in sides of the window, a row a box."""
+    return np.column_stack(
+        [outputs["scores"][window], outputs["classes"][window], outputs["boxes"][window] / side_px]
+    )
 
 
 def _renumber(node: Any, seen: dict[int, int]) -> None:
@@ -157,27 +193,3 @@ def _by_use(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
         if node is not None:
             done |= dict.fromkeys(node.output, node)
     return list({id(node): node for node in done.values()}.values())
-
-
-def _box_difference(
-    wanted: Mapping[str, np.ndarray], found: Mapping[str, np.ndarray], *, side_px: int
-) -> float:
-    """Largest difference between a box of one and its nearest of the other, both ways.
-
-    Boxes of nearly the same score may change places, and the last may fall out.
-    """
-    worst = 0.0
-    for here, there in ((wanted, found), (found, wanted)):
-        for window in range(len(here["scores"])):
-            a, b = _rows(here, window, side_px), _rows(there, window, side_px)
-            lowest = max(LOWEST_SCORE, a[-1, 0] + TOLERANCE)
-            for row in a[a[:, 0] > lowest]:
-                worst = max(worst, float(np.abs(b - row).max(axis=1).min()))
-    return worst
-
-
-def _rows(outputs: Mapping[str, np.ndarray], window: int, side_px: int) -> np.ndarray:
-    """Score, class and corners in sides of the window, a row a box."""
-    return np.column_stack(
-        [outputs["scores"][window], outputs["classes"][window], outputs["boxes"][window] / side_px]
-    )
