@@ -9,6 +9,7 @@ import sys
 import types
 import typing
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -196,12 +197,20 @@ def _own_package() -> str | None:
     """Name of the detector's own package: `package` in params.yaml, a folder beside it."""
     if not PARAMS.is_file():
         return None
-    name = load().get("package")
+    stat = PARAMS.stat()
+    name = _package_named(PARAMS.resolve(), (stat.st_mtime_ns, stat.st_size))
     if isinstance(name, str) and name.isidentifier() and Path(name, "__init__.py").is_file():
         if str(Path.cwd()) not in sys.path:
             sys.path.insert(0, str(Path.cwd()))
         return name
     return None
+
+
+@lru_cache(maxsize=8)
+def _package_named(params: Path, changed: tuple[int, int]) -> Any:
+    """What params.yaml says, read once: every part that is built asks for it."""
+    del changed
+    return load(params).get("package")
 
 
 def _known_targets() -> list[str]:

@@ -58,6 +58,7 @@ class _Counter:
     left_out: dict[str, str] = field(default_factory=dict)
     classes: Classes = field(default_factory=Classes)
     _faults_of_chain: dict[str, str] = field(default_factory=dict)
+    _plain: dict[Any, Any] = field(default_factory=dict)
 
     def products(self) -> Iterator[Product]:
         """The products of each model in turn."""
@@ -140,6 +141,8 @@ class _Counter:
         self, choice: Choice, name: str, demands: set[Any], fixed: Mapping[str, str]
     ) -> str:
         """Why an option cannot stand at a choice; empty where it can."""
+        if name in _around(choice, fixed):
+            return "stands in itself"
         composition = self.conf.compose({**fixed, choice.address: name})
         here = composition.chosen(choice.address)
         if here.path != choice.path:
@@ -161,9 +164,15 @@ class _Counter:
 
     def _asks(self, choice: Choice, name: str, fixed: Mapping[str, str]) -> Any:
         """What an option asks of the other choices: which there are, which are read, as what."""
-        config_file = self.conf.read(choice.group, name)
-        if not config_file.defaults and "${" not in str(config_file.body):
-            return "nothing"
+        key = (choice.address, tuple(fixed.items()))
+        file = self.conf.read(choice.group, name)
+        if not file.defaults and "${" not in str(file.body):
+            if key not in self._plain:
+                self._plain[key] = self._asked(choice, name, fixed)
+            return self._plain[key]
+        return self._asked(choice, name, fixed)
+
+    def _asked(self, choice: Choice, name: str, fixed: Mapping[str, str]) -> Any:
         composition = self.conf.compose({**fixed, choice.address: name})
         reading = self._reading(composition).read(self.roots)
         return frozenset(
@@ -182,6 +191,17 @@ class _Counter:
         if task not in self._faults_of_chain:
             self._faults_of_chain[task] = _chain_fault(composition, task=task)
         return self._faults_of_chain[task]
+
+
+def _around(choice: Choice, fixed: Mapping[str, str]) -> set[str]:
+    """Options of the same group in which a choice stands; taken again, there would be no end."""
+    group, _, place = choice.address.partition("@")
+    around = set()
+    for address, option in fixed.items():
+        outer, _, at = address.partition("@")
+        if outer == group and address != choice.address and place.startswith(f"{at or outer}."):
+            around.add(option)
+    return around
 
 
 def _node(composition: Composition, path: Steps) -> Any:
