@@ -49,7 +49,8 @@ class AlignNeighbours:
         middle = boxes.centre[owner]
         placed = middle + turned(points - middle, turn[owner])
         aligned = shapely.set_coordinates(shapes.copy(), placed)
-        return detections.set_geometry(keep_valid(aligned, instead=shapes), crs=detections.crs)
+        aligned = np.where(turn == 0, shapes, keep_valid(aligned, instead=shapes))
+        return detections.set_geometry(aligned, crs=detections.crs)
 
     def _mean_direction(
         self, centres: np.ndarray, angles: np.ndarray, *, weights: np.ndarray

@@ -45,12 +45,10 @@ class JoinNetwork:
     def _join(self, detections: GeoDataFrame) -> GeoDataFrame:
         lines = detections.geometry.to_numpy()
         _, once = np.unique(shapely.to_wkb(shapely.normalize(lines)), return_index=True)
-        ways, led = self._lead_on(lines[once])
-        given = np.concatenate([lines, ways])
-        source = np.concatenate([np.arange(len(lines)), once[led]])
-        pieces = shapely.get_parts(
-            shapely.union_all(np.concatenate([lines[once], ways]), grid_size=GRID_M)
-        )
+        longer = self._lead_on(lines[once])
+        given = np.concatenate([lines, longer])
+        source = np.concatenate([np.arange(len(lines)), once])
+        pieces = shapely.get_parts(shapely.union_all(longer, grid_size=GRID_M))
         middle = shapely.line_interpolate_point(pieces, 0.5, normalized=True)
         piece, near = shapely.STRtree(given).query(middle, predicate="dwithin", distance=2 * GRID_M)
         candidate = source[near]
@@ -61,8 +59,8 @@ class JoinNetwork:
         whose = candidate[order[best]]
         return detections.iloc[whose].set_geometry(pieces[found], crs=detections.crs)
 
-    def _lead_on(self, lines: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Ways from loose ends to the nearest line that theirs does not touch; whose they are."""
+    def _lead_on(self, lines: np.ndarray) -> np.ndarray:
+        """The lines, loose ends led on to the nearest line that theirs does not touch."""
         ends = find_ends(lines)
         number = np.concatenate([ends.start, ends.stop])
         loose = np.flatnonzero(ends.degree[number] == 1)
@@ -79,8 +77,23 @@ class JoinNetwork:
         x, y = shapely.get_coordinates(foot).T
         order = np.lexsort([y, x, shapely.distance(points[end], foot), end])
         end, first = np.unique(end[order], return_index=True)
-        ways = np.stack(
-            [shapely.get_coordinates(points[end]), shapely.get_coordinates(foot[order[first]])],
-            axis=1,
-        )
-        return np.asarray(shapely.linestrings(ways)), line[end]
+        feet = shapely.get_coordinates(foot[order[first]])
+        return _lengthened(lines, line[end], feet, at_stop=loose[end] >= len(lines))
+
+
+def _lengthened(
+    lines: np.ndarray, line: np.ndarray, to: np.ndarray, *, at_stop: np.ndarray
+) -> np.ndarray:
+    """Lines with a point `to` `(n, 2)` more before their start or after their stop."""
+    points, owner = shapely.get_coordinates(lines, return_index=True)
+    side = np.where(at_stop, "right", "left")
+    place = [
+        np.searchsorted(owner, line[side == which], side=which) - 0.5 for which in ("left", "right")
+    ]
+    added = [to[side == which] for which in ("left", "right")]
+    # What comes after a line's last point comes before the first of the next, and its own.
+    keys = [np.arange(len(points)), place[0], place[1] - 0.25]
+    order = np.argsort(np.concatenate(keys), kind="stable")
+    every = np.concatenate([points, *added])[order]
+    whose = np.concatenate([owner, line[side == "left"], line[side == "right"]])[order]
+    return np.asarray(shapely.linestrings(every, indices=whose))
