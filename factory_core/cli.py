@@ -333,6 +333,55 @@ def parts(
 
 
 @app.command(rich_help_panel="Choices")
+def space(
+    check: Annotated[int, typer.Option(help="Build so many, drawn at random.")] = 0,
+    seed: Annotated[int, typer.Option(help="Of the draw, and of the list of --cover.")] = 0,
+    cover: Annotated[
+        str | None, typer.Option(help="pairwise: a short list in which all pairs meet.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="File for the list of --cover.")] = None,
+    priced: Annotated[
+        bool, typer.Option("--priced", help="Parameters and operations in each line of --cover.")
+    ] = False,
+    hold: Annotated[
+        list[str] | None, typer.Option(help="Leave a choice as it is, or as GROUP=OPTION says.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The count and its factors.")] = False,
+) -> None:
+    """Count the configurations there are to choose from; check some, or cover their pairs."""
+    command = import_module("factory_core.space.command")
+    if check:
+        failures = command.run_check(check, seed=seed, hold=hold or ())
+        for line in failures:
+            typer.echo(line)
+        raise typer.Exit(1 if failures else 0)
+    if cover is not None:
+        typer.echo(
+            command.run_cover(cover, seed=seed, hold=hold or (), priced=priced, out=out), nl=False
+        )
+        return
+    typer.echo(command.run_count(hold=hold or (), as_json=as_json))
+
+
+@app.command(rich_help_panel="Choices")
+def price(
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", "-S", help="As `dvc exp run -S`.")
+    ] = None,
+    windows: Annotated[
+        int | None, typer.Option(help="Of train; else those of data/dataset/stats.json.")
+    ] = None,
+    steps: Annotated[int, typer.Option(help="Training steps to time; 0 only counts.")] = 3,
+    as_json: Annotated[bool, typer.Option("--json", help="A JSON object.")] = False,
+) -> None:
+    """Say what a configuration costs before it runs: parameters, operations, memory, time."""
+    module = import_module("factory_core.space.price")
+    found = module.price(overrides or (), windows=windows, steps=steps)
+    lines = [json.dumps(found.as_dict(), indent=2)] if as_json else module.describe(found)
+    typer.echo("\n".join(lines))
+
+
+@app.command(rich_help_panel="Choices")
 def tune(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, metavar="TUNE.yaml")],
 ) -> None:

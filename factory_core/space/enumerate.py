@@ -15,7 +15,6 @@ from typing import Any
 
 import yaml
 
-from factory_core.kernel import config
 from factory_core.kernel.errors import ConfigError
 from factory_core.space.defaults import Choice, Composition, Conf
 from factory_core.space.reading import Classes, Reading, Steps, accepts
@@ -180,7 +179,6 @@ class _Counter:
             for other in composition.choices
             if other.address in reading.demands and other.address != choice.address
         )
-
 
     def _model_class(self, composition: Composition) -> Any:
         return self.classes.of(composition.tree[MODEL]["_target_"], where=MODEL)

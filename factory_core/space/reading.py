@@ -168,7 +168,7 @@ def _absolute(reference: str, path: Steps) -> Steps:
 
 
 def accepts(hint: Any, cls: type) -> bool:
-    """Whether a field declared as `hint` takes a part of the class `cls`, as `config.build` says."""
+    """Whether a field declared as `hint` takes a part of `cls`, by the rule of `config.build`."""
     if hint is None or hint is Any:
         return True
     if typing.get_origin(hint) in (typing.Union, types.UnionType):

@@ -64,6 +64,15 @@ class Space:
             if address != "model" and all(o.options.get(address) == options for o in others)
         }
 
+    def held(self, choices: Mapping[str, str]) -> Space:
+        """The part of the space that has all of `choices`."""
+        products = tuple(
+            Product(product.model, {**product.options, **{at: (o,) for at, o in fixed.items()}})
+            for product in self.products
+            if product.has(fixed := {at: o for at, o in choices.items() if at in product.options})
+        )
+        return Space(products, self.left_out)
+
     def draw(self, count: int, *, seed: int) -> Iterator[dict[str, str]]:
         """Configurations, each as likely as any other; one may come twice."""
         generator = random.Random(seed)  # noqa: S311 (no secret)
