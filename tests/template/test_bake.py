@@ -5,7 +5,11 @@ import tomllib
 
 import pytest
 import yaml
+from geopandas import GeoDataFrame
 
+from factory_core.kernel import config
+from factory_core.kernel.geo import ScoreMap
+from factory_core.postprocess.chain import compose
 from tests.template.conftest import ROOT, bake, run
 
 MADE_BY_TOOLS = {".git", ".dvc", ".github", ".pytest_cache", "__pycache__"}
@@ -80,6 +84,15 @@ def test_params_are_composed(detector):
     assert params["taxonomy"]["classes"] == ["boat/sail", "boat/motor", "ship"]
     assert params["package"] == "tree_detector"
     assert params["postprocess"]["order"] == list(params["postprocess"]["tasks"])
+
+
+@pytest.mark.parametrize(
+    ("experiment", "takes", "least"), [("roads", ScoreMap, 8), ("aircraft", GeoDataFrame, 5)]
+)
+def test_an_experiment_brings_a_chain_of_parts(detector, experiment, takes, least):
+    composed = config.compose(detector, overrides=[f"experiment={experiment}"])
+    chain = compose(composed.postprocess, takes=takes, where="postprocess")
+    assert len(chain.tasks) >= least
 
 
 def test_dvc_is_quiet_and_composes(detector):
