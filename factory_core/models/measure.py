@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from factory_core.dataset.sample import Boxes
+from factory_core.dataset.sample import Boxes, OrientedBoxes
+from factory_core.models.boxes.geometry import ious
 
 IOU = 0.4
+DOUBLE_IOU = 0.5
 
 
 def mean_iou(masks: np.ndarray, scores: np.ndarray) -> float:
@@ -31,14 +33,17 @@ def mean_iou(masks: np.ndarray, scores: np.ndarray) -> float:
     return float(np.mean(values)) if values else 1.0
 
 
-def average_precision(labels: Sequence[Boxes], outputs: dict[str, np.ndarray]) -> float:
+def average_precision(
+    labels: Sequence[Boxes | OrientedBoxes], outputs: dict[str, np.ndarray]
+) -> float:
     """Area under precision over recall of all boxes of all windows, classes pooled.
 
     A box that overlaps a better one of its class does not count: post-processing drops it.
 
     Args:
-        labels: Boxes of each window.
-        outputs: `boxes` `(window, k, 4)`, `scores` and `classes` `(window, k)`, best first.
+        labels: Boxes of each window, upright or oriented.
+        outputs: `boxes` `(window, k, 4)` or `(window, k, 5)`, `scores` and `classes`
+            `(window, k)`, best first.
     """
     total = sum(len(boxes) for boxes in labels)
     if total == 0:
@@ -60,7 +65,7 @@ def average_precision(labels: Sequence[Boxes], outputs: dict[str, np.ndarray]) -
 
 def _without_doubles(found: np.ndarray, classes: np.ndarray) -> np.ndarray:
     """Indices of the boxes, best first, that overlap no better one of their class by half."""
-    doubled = (_iou(found, found) > 0.5) & (classes[:, None] == classes[None])
+    doubled = (_iou(found, found) > DOUBLE_IOU) & (classes[:, None] == classes[None])
     kept: list[int] = []
     for index in range(len(found)):
         if not doubled[index, kept].any():
@@ -68,12 +73,13 @@ def _without_doubles(found: np.ndarray, classes: np.ndarray) -> np.ndarray:
     return np.array(kept, int)
 
 
-def _hits(labels: Boxes, found: np.ndarray, classes: np.ndarray) -> np.ndarray:
+def _hits(labels: Boxes | OrientedBoxes, found: np.ndarray, classes: np.ndarray) -> np.ndarray:
     """Whether each box, best first, is the first on a label of its class."""
     hits = np.zeros(len(found), bool)
     if len(labels) == 0:
         return hits
-    overlap = _iou(found, labels.xyxy_px)
+    wanted = labels.xylwa if isinstance(labels, OrientedBoxes) else labels.xyxy_px
+    overlap = _iou(found, wanted)
     overlap[classes[:, None] != labels.classes[None]] = 0
     for index, row in enumerate(overlap):
         best = int(row.argmax())
@@ -84,10 +90,28 @@ def _hits(labels: Boxes, found: np.ndarray, classes: np.ndarray) -> np.ndarray:
 
 
 def _iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """IoU `(n, m)` of boxes `(n, 4)` and `(m, 4)`, or of oriented ones where it reaches `IOU`."""
+    return _upright_iou(a, b) if a.shape[1] == 4 else _oriented_iou(a, b)
+
+
+def _upright_iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     low = np.maximum(a[:, None, :2], b[None, :, :2])
     high = np.minimum(a[:, None, 2:], b[None, :, 2:])
     shared = np.prod(np.maximum(high - low, 0), axis=-1)
     area_a = np.prod(np.maximum(a[:, 2:] - a[:, :2], 0), axis=-1)
     area_b = np.prod(b[:, 2:] - b[:, :2], axis=-1)
     iou: np.ndarray = shared / np.maximum(area_a[:, None] + area_b[None] - shared, 1e-6)
+    return iou
+
+
+def _oriented_iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Exact for pairs that could reach `IOU` by their areas and places, 0 for all others."""
+    a, b = a.astype(np.float64), b.astype(np.float64)
+    area_a, area_b = np.prod(a[:, 2:4], axis=1)[:, None], np.prod(b[:, 2:4], axis=1)[None]
+    alike = np.minimum(area_a, area_b) >= IOU * np.maximum(area_a, area_b)
+    apart = np.hypot(*(a[:, None, :2] - b[None, :, :2]).transpose(2, 0, 1))
+    reach = np.hypot(*a[:, 2:4].T)[:, None] + np.hypot(*b[:, 2:4].T)[None]
+    rows, columns = np.nonzero(alike & (apart < reach / 2))
+    iou = np.zeros(alike.shape)
+    iou[rows, columns] = ious(a[rows], b[columns])
     return iou

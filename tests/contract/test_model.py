@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from factory_core.dataset.sample import Boxes, stack_boxes
+from factory_core.dataset.sample import OrientedBoxes, stack_boxes
 from factory_core.kernel.errors import ConfigError
 from factory_core.kernel.parts import list_parts
 from factory_core.train.reproducible import pin
@@ -38,6 +38,12 @@ def network(model, *, bands=3, side=SIDE):
 def some_labels(model):
     if model.form == "boxes":
         return [stack_boxes([[4, 4, 16, 12], [18, 20, 30, 30]], [0, 1]), stack_boxes([], [])]
+    if model.form == "oriented_boxes":
+        boxes = np.array([[10, 8, 12, 8, 0], [24, 25, 12, 10, 0]], np.float32)
+        return [
+            OrientedBoxes(boxes, np.array([0, 1])),
+            OrientedBoxes(boxes[:0], np.zeros(0, int)),
+        ]
     mask = np.zeros((2, SIDE, SIDE), np.uint8)
     mask[0, 4:12, 4:16], mask[0, 20:30, 18:30] = 1, 2
     return list(mask)
@@ -52,7 +58,7 @@ def test_outputs_have_the_shape_of_the_contract(model, bands):
         assert list(found) == ["scores"]
     else:
         count = found["scores"].shape[1]
-        assert found["boxes"].shape == (2, count, 4)
+        assert found["boxes"].shape == (2, count, 4 if model.task == "boxes" else 5)
         assert found["classes"].shape == (2, count)
         assert found["classes"].dtype == np.int32
         assert set(np.unique(found["classes"])) <= set(range(CLASSES))
@@ -101,10 +107,9 @@ def test_measure_goes_from_nothing_to_all(model):
         wrong = {"scores": np.zeros_like(right)}
         perfect = {"scores": right}
     else:
-        boxes = labels[0]
-        assert isinstance(boxes, Boxes)
+        boxes = labels[0].xyxy_px if model.task == "boxes" else labels[0].xylwa
         perfect = {
-            "boxes": np.stack([boxes.xyxy_px, boxes.xyxy_px]),
+            "boxes": np.stack([boxes, boxes]),
             "scores": np.array([[0.9, 0.8], [0.0, 0.0]], np.float32),
             "classes": np.array([[0, 1], [0, 0]]),
         }

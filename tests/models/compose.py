@@ -24,6 +24,7 @@ SMALL = (
     "encoder.depth=3",
     "model.width=4",
     "model.depth=1",
+    "model.extra_levels=0",
     "model.modules=[1,1]",
 )
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from factory_core.dataset.sample import stack_boxes
+from factory_core.dataset.sample import OrientedBoxes, stack_boxes
 from factory_core.models.measure import average_precision, mean_iou
 
 A, B = [0, 0, 10, 10], [20, 20, 30, 30]
@@ -32,6 +32,36 @@ def test_average_precision(labels, found, expected):
     }
     boxes = stack_boxes(labels, [0] * len(labels))
     assert average_precision([boxes], outputs) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("turn", [0.0, 0.4, np.pi / 2, -1.3])
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        pytest.param([(0, 0, 20, 6, 0), (30, 0, 8, 8, 0)], 1.0, id="all found"),
+        pytest.param([(0, 0, 20, 6, np.pi), (30, 0, 8, 8, np.pi / 2)], 1.0, id="the same boxes"),
+        pytest.param([(0, 0, 20, 6, np.pi / 2), (30, 0, 8, 8, 0)], 0.25, id="across the object"),
+        pytest.param([(0, 0, 20, 6, 0), (0, 0, 19, 6, 0), (30, 0, 8, 8, 0)], 1, id="a double"),
+        pytest.param([(0, 0, 20, 20, 0), (30, 0, 8, 3, 0)], 0.0, id="too large and too small"),
+    ],
+)
+def test_average_precision_of_oriented_boxes(found, expected, turn):
+    def turned(rows):
+        boxes = np.array(rows, np.float32)
+        x, y = boxes[:, 0].copy(), boxes[:, 1].copy()
+        boxes[:, 0], boxes[:, 1] = (
+            x * np.cos(turn) - y * np.sin(turn),
+            x * np.sin(turn) + y * np.cos(turn),
+        )
+        return boxes + np.array([100, 100, 0, 0, turn], np.float32)
+
+    labels = OrientedBoxes(turned([(0, 0, 20, 6, 0), (30, 0, 8, 8, 0)]), np.zeros(2, int))
+    outputs = {
+        "boxes": turned(found)[None],
+        "scores": np.linspace(0.9, 0.5, len(found))[None],
+        "classes": np.zeros((1, len(found)), int),
+    }
+    assert average_precision([labels], outputs) == pytest.approx(expected)
 
 
 def test_a_box_of_another_class_is_false():
