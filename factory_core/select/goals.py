@@ -127,7 +127,7 @@ def _share_goals(
     open_ = [split for split in SPLITS if wishes.shares.get(split, 0.0) > 0]
     if len(open_) < 2 or not any(unit.is_free for unit in units):
         return
-    for name, amounts, weight in _to_balance(counts, wishes, taxonomy):
+    for name, amounts, weight in amounts_to_balance(counts, wishes, taxonomy):
         own = np.where(shared, amounts, 0.0)
         total = own.sum()
         if total <= 0:
@@ -139,9 +139,10 @@ def _share_goals(
             yield Goal(f"{split} of {name}", table, 0.0, 0.0, total * kept, weight)
 
 
-def _to_balance(
+def amounts_to_balance(
     counts: Counts, wishes: Wishes, taxonomy: Taxonomy
 ) -> Iterator[tuple[str, np.ndarray, float]]:
+    """What every split should have its share of: name, `(unit,)` amounts, and what a miss costs."""
     for name in taxonomy.names_at(wishes.level):
         yield name, counts.of_label(name, taxonomy=taxonomy), CLASS
     for key, quota in wishes.quotas.items():

@@ -23,8 +23,9 @@ from factory_core.select.geofence import cut_outlines, read_geofence
 from factory_core.select.goals import Wishes, check_quotas, state_problem
 from factory_core.select.query import choose_scenes
 from factory_core.select.quotas import Quota
+from factory_core.select.rotation import rotate
 from factory_core.select.twins import find_twins
-from factory_core.select.units import SPLITS, Pool, Split
+from factory_core.select.units import SPLITS, Pool, Rotating, Split, Unit, shares_of
 
 
 @dataclass(frozen=True)
@@ -131,12 +132,16 @@ def run(
         settings.budget_windows,
         settings.window_m,
         settings.background_share,
-        split.shares,
+        _shares(split, units),
         settings.level,
         settings.seed,
     )
     problem = state_problem(units, counts, wishes, taxonomy=classes)
     choice = share_out(problem)
+    goals = report.closeness(problem, choice, wishes)
+    if isinstance(split, Rotating):
+        choice, of_fold = rotate(choice, split, counts, wishes, taxonomy=classes)
+        goals = [row | {"goal": _before_rotation(row["goal"])} for row in goals] + of_fold
     blocks = lay_out(
         units, _splits(choice), crs=crs, gap_m=split.gap_m, why_left="beyond the budget or a quota"
     )
@@ -144,7 +149,6 @@ def run(
     leakage.refuse_leaks(blocks, pool.twins, map_file=leak)
     balance = report.measure_balance(blocks, known.labels, taxonomy=classes)
     report.refuse_empty(balance)
-    goals = report.closeness(problem, choice, wishes)
     left_out = _left_out(known, chosen, outside, settings)
     key = {"inputs": inputs, "earlier": held_ground.version_of(inputs, earlier)}
     with io.staged(out, key=key) as work:
@@ -184,6 +188,18 @@ def _pool(
     twins = find_twins(hashes, known.footprints, max_bits=settings.near_duplicate_bits)
     pool = Pool(outlines, known.times, twins, list(known.outlines), query or Path("conf/query"))
     return pool, outside
+
+
+def _shares(split: Split, units: Sequence[Unit]) -> Mapping[str, float]:
+    """The shares of the splits; folds are judged on the test that there is already."""
+    if isinstance(split, Rotating) and any(unit.split == "test" for unit in units):
+        return shares_of(0.0, 0.0)
+    return split.shares
+
+
+def _before_rotation(goal: str) -> str:
+    """What a goal is called that was reached before a fold of train became val."""
+    return f"train and val{goal.removeprefix('train')}" if goal.startswith("train ") else goal
 
 
 def _splits(choice: np.ndarray) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import geopandas as gpd
 import numpy as np
@@ -75,6 +75,19 @@ class Split(Protocol):
 
     def __call__(self, pool: Pool) -> list[Unit]:
         """The ground of every scene of `pool`, each bit of it in one unit."""
+
+
+@runtime_checkable
+class Rotating(Split, Protocol):
+    """A split that leaves val empty: one of `k` folds of its train is val."""
+
+    @property
+    def k(self) -> int:
+        """Number of folds."""
+
+    @property
+    def fold(self) -> int:
+        """The one that is val, from 0."""
 
 
 def group(names: Sequence[str], links: Sequence[tuple[str, str]]) -> list[list[str]]:
