@@ -140,3 +140,67 @@ def _distance_to_nearest(row: np.ndarray, others: np.ndarray) -> float:
     starts = range(0, 8, 2) if len(row) > 6 else (0,)
     ways = np.stack([np.append(row[:2], np.roll(row[2:], start)) for start in starts])
     return float(np.abs(others[:, None] - ways).max(axis=2).min())
+
+
+def _renumber(node: Any, seen: dict[int, int]) -> None:
+    """Count shared objects from 0 in the order of the file, not of the process."""
+    if isinstance(node, dict):
+        if "shared_object_id" in node:
+            number = node["shared_object_id"]
+            node["shared_object_id"] = seen.setdefault(number, len(seen))
+        for key in sorted(node):
+            _renumber(node[key], seen)
+    elif isinstance(node, list):
+        for item in node:
+            _renumber(item, seen)
+
+
+@contextlib.contextmanager
+def _quiet() -> Any:
+    """Keep the converters' reports of every step to themselves."""
+    level = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        logging.disable(level)
+
+
+def _rename(graph: onnx.GraphProto) -> None:
+    """Order and number everything by use; the converter's own names count over the process."""
+    graph.doc_string = ""  # names a temporary file
+    ports = [*graph.input, *graph.output]
+    for port in ports:
+        port.type.tensor_type.shape.dim[0].dim_param = BATCH
+    nodes = _by_use(graph)
+    names = {port.name: port.name for port in ports} | {"": ""}
+    for number, node in enumerate(nodes):
+        for side in (node.input, node.output):
+            side[:] = [names.setdefault(name, f"value_{len(names)}") for name in side]
+        node.name = f"{node.op_type}_{number}"
+        if not node.domain:
+            node.ClearField("domain")  # stated or not, it means the same
+    for tensor in graph.initializer:
+        tensor.name = names[tensor.name]
+    constants = sorted(graph.initializer, key=lambda tensor: tensor.name)
+    del graph.node[:], graph.initializer[:], graph.value_info[:]
+    graph.node.extend(nodes)
+    graph.initializer.extend(constants)
+
+
+def _by_use(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
+    """Nodes, each after those whose results it takes, whatever their names and order were."""
+    makers = {name: node for node in graph.node for name in node.output}
+    waiting = [port.name for port in reversed(graph.output)]
+    done: dict[str, onnx.NodeProto] = {}
+    while waiting:
+        node = makers.get(waiting[-1])
+        missing = [] if node is None else [n for n in node.input if n in makers and n not in done]
+        if missing:
+            waiting.extend(reversed(missing))
+            continue
+        waiting.pop()
+        if node is not None:
+            done |= dict.fromkeys(node.output, node)
+    return list({id(node): node for node in done.values()}.values())
