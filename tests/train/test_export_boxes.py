@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from factory_core.train.export import TOLERANCE, _box_difference
+from factory_core.train.export import TOLERANCE, difference
 
 
 def outputs(boxes, scores=(0.9, 0.8, 0.01)):
@@ -31,11 +31,11 @@ SHIP, SQUARE = [20.0, 30, 16, 4, 0.3], [50.0, 50, 8, 8, 0.0]
     ],
 )
 def test_oriented_boxes_are_compared_by_their_corners(other, same):
-    difference = _box_difference(outputs([SHIP, SQUARE]), outputs(other), side_px=64)
-    assert (difference < TOLERANCE) == same
+    apart = difference(outputs([SHIP, SQUARE]), outputs(other), side_px=64)
+    assert (apart < TOLERANCE) == same
 
 
 def test_upright_boxes_are_compared_side_by_side():
     one, other = [[1.0, 2, 9, 8]], [[1.0, 2, 9, 9]]
-    assert _box_difference(outputs(one), outputs(one), side_px=64) == 0
-    assert _box_difference(outputs(one), outputs(other), side_px=64) == pytest.approx(1 / 64)
+    assert difference(outputs(one), outputs(one), side_px=64) == 0
+    assert difference(outputs(one), outputs(other), side_px=64) == pytest.approx(1 / 64)
