@@ -70,5 +70,6 @@ def for_bands(kernel: np.ndarray, bands: Sequence[str]) -> np.ndarray:
     """
     colours = {colour: kernel[:, :, band] for band, colour in enumerate(COLOURS)}
     grey = kernel.mean(axis=2)
-    found: np.ndarray = np.stack([colours.get(band, grey) for band in bands], axis=2)
-    return found * np.asarray(3 / len(bands), kernel.dtype)
+    found = np.stack([colours.get(band, grey) for band in bands], axis=2)
+    found *= 3 / len(bands)
+    return found
