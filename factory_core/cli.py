@@ -18,6 +18,7 @@ STAGES = (
     "process",
     "dataset",
     "train",
+    "ensemble",
     "predict",
     "postprocess",
     "evaluate",
@@ -33,6 +34,9 @@ app = typer.Typer(
 
 In = Annotated[Path, typer.Option(exists=True, help="Written by an earlier stage.")]
 Out = Annotated[Path, typer.Option(help="Replaced whole, or left as it was.")]
+Weights = Annotated[
+    Path | None, typer.Option(exists=True, help="Of the models; without it all count the same.")
+]
 Split = Annotated[str, typer.Option(help="val or test.")]
 
 
@@ -91,9 +95,25 @@ def train(
 
 
 @app.command(rich_help_panel="Stages")
-def predict(models: In, scenes: In, selection: In, split: Split, out: Out) -> None:
+def ensemble(models: In, dataset: In, out: Out) -> None:
+    """Models and windows of val -> how much each model counts."""
+    _run("ensemble", models=models, dataset=dataset, out=out)
+
+
+@app.command(rich_help_panel="Stages")
+def predict(
+    models: In, scenes: In, selection: In, split: Split, out: Out, weights: Weights = None
+) -> None:
     """Scenes of a split -> score maps or candidates."""
-    _run("predict", models=models, scenes=scenes, selection=selection, split=split, out=out)
+    _run(
+        "predict",
+        models=models,
+        scenes=scenes,
+        selection=selection,
+        split=split,
+        out=out,
+        weights=weights,
+    )
 
 
 @app.command(rich_help_panel="Stages")
@@ -132,7 +152,15 @@ def evaluate(
 
 
 @app.command(rich_help_panel="Stages")
-def bundle(models: In, raw: In, scenes: In, selection: In, metrics: In, out: Out) -> None:
+def bundle(
+    models: In,
+    raw: In,
+    scenes: In,
+    selection: In,
+    metrics: In,
+    out: Out,
+    weights: Weights = None,
+) -> None:
     """Model, configuration and metrics -> the folder that is deployed."""
     _run(
         "bundle",
@@ -142,6 +170,7 @@ def bundle(models: In, raw: In, scenes: In, selection: In, metrics: In, out: Out
         selection=selection,
         metrics=metrics,
         out=out,
+        weights=weights,
     )
 
 

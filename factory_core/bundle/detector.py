@@ -18,12 +18,13 @@ from factory_core.kernel.geo import Raster, ScoreMap
 from factory_core.postprocess.chain import Chain, compose
 from factory_core.postprocess.predictions import check_scores, read_predictions
 from factory_core.predict.engine import Engine
-from factory_core.predict.model import find_models, load_ensemble
+from factory_core.predict.model import find_models, load_ensemble, read_weights
 from factory_core.process.chain import Task, apply_chain, from_nodes
 
 PARAMS = "params.yaml"
 PROCESS = "process.json"
 MODELS = "models"
+WEIGHTS = "models/weights.json"
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,9 @@ def load_detector(bundle: Path) -> Detector:
         ConfigError: `params.yaml` or `process.json` names a part that does not exist.
     """
     params = configuration.load(bundle / PARAMS)
-    ensemble = load_ensemble(find_models(bundle / MODELS))
+    paths = find_models(bundle / MODELS)
+    weights = read_weights(bundle / WEIGHTS, paths, folder=bundle / MODELS)
+    ensemble = load_ensemble(paths, weights=weights)
     takes = ScoreMap if ensemble.signature.task == "score_map" else GeoDataFrame
     nodes = io.read_json(bundle / PROCESS)["tasks"]
     # A bundle is laid out like a detector repository: from inside, own parts are found.

@@ -47,6 +47,7 @@ The second must find what `self_test/expected.geojson` holds.
 | file | what |
 | --- | --- |
 | `models/*/model.onnx` | the model of each member |
+| `models/weights.json` | how much each member counts |
 | `process.json` | raw scene to what the model takes, as fitted on the training scenes |
 | `params.yaml` | taxonomy, prediction and post-processing |
 | `item.json` | the same for machines: a STAC item with the MLM extension |

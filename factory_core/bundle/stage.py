@@ -9,14 +9,14 @@ from geopandas import GeoSeries
 from omegaconf import DictConfig, OmegaConf
 
 from factory_core.bundle.checksums import write_checksums
-from factory_core.bundle.detector import MODELS, PARAMS, PROCESS, load_detector
+from factory_core.bundle.detector import MODELS, PARAMS, PROCESS, WEIGHTS, load_detector
 from factory_core.bundle.model_card import model_card
 from factory_core.bundle.self_test import write_self_test
 from factory_core.bundle.stac import write_item
 from factory_core.kernel import config as configuration
 from factory_core.kernel import io
 from factory_core.kernel.errors import SceneError, SelectionError
-from factory_core.predict.model import find_models
+from factory_core.predict.model import find_models, name_members, read_weights
 from factory_core.process.chain import from_nodes, to_nodes
 
 SECTIONS = ("detector", "package", "taxonomy", "predict", "postprocess")
@@ -32,6 +32,7 @@ def run(
     selection: Path,
     metrics: Path,
     out: Path,
+    weights: Path | None = None,
 ) -> None:
     """Gather all that a deployed detector needs, with a scene to try it on.
 
@@ -40,20 +41,25 @@ def run(
         SceneError: A raw scene of the test split is missing.
     """
     paths = find_models(models)
+    names = name_members(paths, folder=models)
+    equal = (1 / len(paths),) * len(paths)
+    shares = read_weights(weights, paths, folder=models) if weights else equal
     areas = {split: _areas(selection, split) for split in ("train", "test")}
     raw_scenes = _raw_scenes(config, raw, sorted(areas["test"]))
     key = {
         "config": configuration.to_yaml(config),
+        "weights": shares,
         "inputs": io.identity([*paths, *raw_scenes.values(), scenes / PROCESS, selection, metrics]),
     }
     figures = io.read_json(metrics)
     with io.staged(out, key=key) as work:
         for left in work.iterdir():  # of a run that was killed: all of it is made in seconds
             shutil.rmtree(left) if left.is_dir() else left.unlink()
-        for path in paths:
-            target = work / MODELS / path.parent.name / path.name
+        for path, name in zip(paths, names, strict=True):
+            target = work / MODELS / name / path.name
             target.parent.mkdir(parents=True)
             shutil.copyfile(path, target)
+        io.write_json({"weights": dict(zip(names, shares, strict=True))}, work / WEIGHTS)
         _write_process(scenes / PROCESS, work)
         _write_params(config, work)
         detector = load_detector(work)

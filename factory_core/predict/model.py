@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import onnxruntime
 
+from factory_core.kernel import io
 from factory_core.kernel.errors import ModelError
 from factory_core.kernel.geo import Raster, resolution_m
 
@@ -19,6 +20,7 @@ OUTPUTS = {"score_map": ("scores",), "boxes": OF_BOXES, "oriented_boxes": OF_BOX
 # Numbers of a box: x_min, y_min, x_max, y_max; or x, y, length, width, angle.
 BOX_NUMBERS = {"boxes": 4, "oriented_boxes": 5}
 SAME_RESOLUTION = 0.05
+SUM_TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -44,13 +46,20 @@ class Signature:
 
 @dataclass(frozen=True)
 class Ensemble:
-    """One or more models of the same signature, loaded."""
+    """One or more models of the same signature, loaded.
+
+    Attributes:
+        signature: What all of them take and give.
+        members: File and session of each.
+        weights: How much each counts; they add up to 1.
+    """
 
     signature: Signature
     members: tuple[tuple[Path, onnxruntime.InferenceSession], ...]
+    weights: tuple[float, ...]
 
     def score_maps(self, images: np.ndarray) -> np.ndarray:
-        """Mean score map of the members.
+        """Weighted mean of the score maps of the members.
 
         Args:
             images: `(batch, height, width, band)` of the signature's dtype.
@@ -61,14 +70,21 @@ class Ensemble:
         Raises:
             ModelError: A member gives NaN or a score outside [0, 1].
         """
-        maps = [
+        maps = self.member_maps(images)
+        if len(maps) == 1:
+            return maps[0]
+        shares = np.array(self.weights, np.float32)
+        return np.asarray(np.tensordot(shares, np.stack(maps), axes=1))
+
+    def member_maps(self, images: np.ndarray) -> list[np.ndarray]:
+        """The score map of each member, see `score_maps`."""
+        return [
             _checked(session.run(OUTPUTS["score_map"], {"image": images})[0], path)
             for path, session in self.members
         ]
-        return maps[0] if len(maps) == 1 else np.mean(maps, axis=0)
 
     def boxes(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Boxes of all members, side by side.
+        """Boxes of all members, side by side, their scores by weight: the heaviest keeps its own.
 
         Returns:
             Boxes in pixels of the window, scores `(batch, k)` in [0, 1], class numbers
@@ -79,6 +95,20 @@ class Ensemble:
         Raises:
             ModelError: A member gives NaN, a score outside [0, 1], or boxes of other numbers.
         """
+        shares = np.array(self.weights, np.float32) / np.float32(max(self.weights))
+        found = [
+            (boxes, scores * share, classes)
+            for share, (boxes, scores, classes) in zip(
+                shares, self.member_boxes(images), strict=True
+            )
+        ]
+        boxes, scores, classes = (
+            np.concatenate(parts, axis=1) for parts in zip(*found, strict=True)
+        )
+        return boxes, scores, classes
+
+    def member_boxes(self, images: np.ndarray) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Boxes, scores and classes of each member, see `boxes`."""
         numbers = BOX_NUMBERS[self.signature.task]
         found = []
         for path, session in self.members:
@@ -92,10 +122,7 @@ class Ensemble:
             if not np.isfinite(boxes).all():
                 raise ModelError(f"{path} gives boxes that are not finite. Train it again.")
             found.append((boxes, _checked(scores, path), classes))
-        boxes, scores, classes = (
-            np.concatenate(parts, axis=1) for parts in zip(*found, strict=True)
-        )
-        return boxes, scores, classes
+        return found
 
     def check(self, raster: Raster) -> None:
         """Refuse a scene that the models were not made for.
@@ -128,17 +155,52 @@ class Ensemble:
 def find_models(folder: Path) -> list[Path]:
     """The `model.onnx` of each member under `folder`, in the order of their names.
 
+    A training that keeps several models, a member each, has them in folders of its own.
+
     Raises:
         ModelError: There is none.
     """
-    found = sorted(folder.glob("*/model.onnx"))
+    files = (*folder.glob("*/model.onnx"), *folder.glob("*/*/model.onnx"))
+    # What a training that was killed left behind has a dot in front.
+    found = sorted(file for file in files if "/." not in f"/{file.relative_to(folder)}")
     if not found:
         raise ModelError(f"There is no */model.onnx in {folder}. Run the stage train first.")
     return found
 
 
-def load_ensemble(paths: Sequence[Path]) -> Ensemble:
+def name_members(paths: Sequence[Path], *, folder: Path) -> list[str]:
+    """Name of each model as its weight is stated: `0`, or `0/1` for the first of a training."""
+    return [path.parent.relative_to(folder).as_posix() for path in paths]
+
+
+def read_weights(file: Path, paths: Sequence[Path], *, folder: Path) -> tuple[float, ...]:
+    """How much each of `paths` counts, as the stage ensemble wrote it.
+
+    Raises:
+        ModelError: The file is for other models, or its weights do not add up to 1.
+    """
+    stated = io.read_json(file).get("weights", {})
+    names = name_members(paths, folder=folder)
+    if sorted(stated) != sorted(names):
+        raise ModelError(
+            f"{file} weighs the models {', '.join(stated) or 'none'}, and {folder} has "
+            f"{', '.join(names)}. Run the stage ensemble again."
+        )
+    weights = tuple(float(stated[name]) for name in names)
+    if min(weights) < 0 or abs(sum(weights) - 1) > SUM_TOLERANCE:
+        raise ModelError(
+            f"The weights in {file} must be 0 or more and add up to 1. Received: {weights}. Run "
+            "the stage ensemble again."
+        )
+    return weights
+
+
+def load_ensemble(paths: Sequence[Path], *, weights: Sequence[float] | None = None) -> Ensemble:
     """Load exported models that work together.
+
+    Args:
+        paths: A file each.
+        weights: How much each counts; None: all the same.
 
     Raises:
         ModelError: A file is damaged or does not state what it takes, or two differ.
@@ -151,7 +213,8 @@ def load_ensemble(paths: Sequence[Path]) -> Ensemble:
                 f"{path} and {paths[0]} cannot be averaged, they take or give different things: "
                 f"{signature} and {signatures[0]}. Train all members on the same dataset."
             )
-    return Ensemble(signatures[0], tuple(members))
+    equal = (1 / len(members),) * len(members)
+    return Ensemble(signatures[0], tuple(members), tuple(weights or equal))
 
 
 def _open(path: Path) -> onnxruntime.InferenceSession:

@@ -15,7 +15,7 @@ from factory_core.kernel import config as configuration
 from factory_core.kernel import io
 from factory_core.kernel.errors import ConfigError, SceneError, SelectionError
 from factory_core.predict.engine import Block, Engine, Plan
-from factory_core.predict.model import find_models, load_ensemble
+from factory_core.predict.model import find_models, load_ensemble, read_weights
 
 
 @dataclass(frozen=True)
@@ -55,19 +55,28 @@ class Scene:
 
 
 def run(
-    config: DictConfig, *, models: Path, scenes: Path, selection: Path, split: str, out: Path
+    config: DictConfig,
+    *,
+    models: Path,
+    scenes: Path,
+    selection: Path,
+    split: str,
+    out: Path,
+    weights: Path | None = None,
 ) -> None:
     """Run the models over the windows that touch the area of `split`, scene by scene.
 
     Raises:
         SelectionError: The split has no scene.
         SceneError: A scene is missing or damaged.
-        ModelError: A model is missing or damaged, or a scene does not fit it.
+        ModelError: A model is missing or damaged, or a scene does not fit it; or the weights are
+            for other models.
     """
     settings: Settings = configuration.section(config, "predict", Settings)
     blend: Any = configuration.build(config.predict.get("blend"), where="predict.blend")
     compute = configuration.build(config.compute, where="compute")
     paths = find_models(models)
+    shares = read_weights(weights, paths, folder=models) if weights else None
     areas = io.read_areas(selection / "selection.parquet", split)
     if not areas:
         raise SelectionError(
@@ -79,8 +88,9 @@ def run(
         "predict": configuration.to_yaml(config.predict),
         "code": config.fingerprint.predict,
         "inputs": io.identity([*paths, *files.values(), selection / "selection.parquet"]),
+        "weights": shares,
     }
-    engine = partial(_engine, tuple(paths), settings, blend, str(io.identity(paths)))
+    engine = partial(_engine, tuple(paths), shares, settings, blend, str(io.identity(paths)))
     with io.staged(out, key=key) as work:
         todo = [
             Scene(path, areas[scene_id], work / f".{scene_id}.blocks", work / scene_id)
@@ -100,9 +110,16 @@ def _scene_file(scenes: Path, scene_id: str) -> Path:
 
 
 @lru_cache(maxsize=1)
-def _engine(paths: tuple[Path, ...], settings: Settings, blend: Any, identity: str) -> Engine:  # noqa: ARG001
+def _engine(
+    paths: tuple[Path, ...],
+    shares: tuple[float, ...] | None,
+    settings: Settings,
+    blend: Any,
+    identity: str,  # noqa: ARG001
+) -> Engine:
     """The engine of this process, loaded once; `identity` tells a model that has changed."""
-    return Engine(load_ensemble(paths), blend, settings.overlap_px, settings.batch_size)
+    ensemble = load_ensemble(paths, weights=shares)
+    return Engine(ensemble, blend, settings.overlap_px, settings.batch_size)
 
 
 def _plan(scene: Scene, engine: Engine) -> Plan:

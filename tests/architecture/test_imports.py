@@ -33,8 +33,13 @@ def test_no_step_imports_another(file):
     room = file.relative_to(PACKAGE).parts[0]
     if room in ABOVE_STAGES or room.endswith(".py"):
         return
-    # Models learn from the samples that dataset cuts, training brings the two together.
-    beside = {"models": {"dataset"}, "train": {"dataset", "models"}}
+    # Models learn from the samples that dataset cuts, training brings the two together; an
+    # ensemble is weighed by what its models give for windows.
+    beside = {
+        "models": {"dataset"},
+        "train": {"dataset", "models"},
+        "ensemble": {"dataset", "predict"},
+    }
     may_use = {room, "kernel"} | beside.get(room, set())
     for name in imports(file):
         if name.startswith("factory_core."):

@@ -7,6 +7,7 @@ import pytest
 from geopandas.testing import assert_geodataframe_equal
 
 from factory_core.bundle import stage
+from factory_core.bundle.detector import load_detector
 from factory_core.bundle.predict import predict_bundle
 from factory_core.kernel import io
 from factory_core.kernel.errors import (
@@ -18,9 +19,10 @@ from factory_core.kernel.errors import (
 )
 
 
-def bundle(config, out="bundle"):
+def bundle(config, out="bundle", *, weights=None):
     stage.run(
         config,
+        weights=weights,
         models=Path("models"),
         raw=Path("raw"),
         scenes=Path("processed"),
@@ -42,12 +44,26 @@ def test_bundle_holds_what_is_deployed(detector):
         "SHA256SUMS",
         "item.json",
         "models/0/model.onnx",
+        "models/weights.json",
         "params.yaml",
         "process.json",
         "self_test/expected.geojson",
         "self_test/scene.tif",
     ]
     assert sum(Path("bundle", name).stat().st_size for name in found) < 1_000_000
+
+
+def test_members_keep_their_weights(detector):
+    for name in ("1/1", "1/2"):
+        Path("models", name).mkdir(parents=True)
+        shutil.copy("models/0/model.onnx", f"models/{name}/model.onnx")
+    io.write_json({"weights": {"0": 0.5, "1/1": 0.25, "1/2": 0.25}}, Path("ensemble.json"))
+    folder = bundle(detector, weights=Path("ensemble.json"))
+    assert (folder / "models/1/2/model.onnx").is_file()
+    assert load_detector(folder).engine.ensemble.weights == (0.5, 0.25, 0.25)
+    predict_bundle(folder, folder / "self_test/scene.tif", out=Path("found.geojson"))
+    expected = io.read_vectors(folder / "self_test/expected.geojson")
+    assert_geodataframe_equal(io.read_vectors(Path("found.geojson")), expected)
 
 
 def test_checksums_are_those_of_sha256sum(detector):

@@ -2,13 +2,13 @@
 
 import hashlib
 import itertools
-import random
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
@@ -33,7 +33,7 @@ def test_ends_in_the_same_bytes(tmp_path):
         (tmp_path / name).mkdir()
         OmegaConf.save(config(**SETTINGS), tmp_path / name / "params.yaml")
     assert start(tmp_path / "once").wait() == 0
-    moments = random.Random(0)
+    moments = np.random.default_rng(0)
     for kill in range(KILLS):
         process = start(tmp_path / "killed")
         wait_for_moment(tmp_path / "killed", process, kill, moments)
@@ -60,7 +60,7 @@ def wait_for_moment(root, process, kill, moments):
     The moments are counted in what the process has done, so that a slow machine sees as many.
     """
     pattern = {0: "", 8: "model.keras", 9: "model.onnx"}.get(kill, "checkpoint/state.npz")
-    changes = moments.randint(1, 2) if pattern.startswith("checkpoint") else 0
+    changes = int(moments.integers(1, 3)) if pattern.startswith("checkpoint") else 0
     before = seen = changed(root, pattern)
     for _ in itertools.count():
         if process.poll() is not None:

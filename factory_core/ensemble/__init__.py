@@ -1,0 +1,1 @@
+"""Between training and prediction: how much each member of the ensemble counts."""
