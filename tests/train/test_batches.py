@@ -38,6 +38,7 @@ class Model:
     """Its loss is the value of the first pixel."""
 
     def encode(self, labels, **shapes):
+        assert set(shapes) == {"shape", "num_classes"}
         return np.stack(labels)
 
     def loss(self, target, output):
