@@ -36,7 +36,7 @@ def application(name):
     )
     for layer in built.layers:
         if isinstance(layer, keras.layers.Normalization):
-            layer.set_weights([MEAN, DEVIATION**2, 0])
+            layer.set_weights([MEAN, DEVIATION**2, np.array(0)])
             layer.finalize_state()
     return built
 
