@@ -54,6 +54,15 @@ class Classes:
             self._types[cls] = {name: hints[name] for name in names}
         return self._types[cls]
 
+    def required(self, cls: Any) -> list[str]:
+        """The fields that have no default; none for what is no dataclass."""
+        none = dataclasses.MISSING
+        return [
+            item.name
+            for item in (dataclasses.fields(cls) if dataclasses.is_dataclass(cls) else ())
+            if item.init and item.default is none and item.default_factory is none
+        ]
+
 
 @dataclass
 class Reading:
@@ -135,10 +144,12 @@ class Reading:
             self.faults.append((path, str(error)))
             return
         hints = self.classes.fields(cls)
+        for missing in (name for name in self.classes.required(cls) if name not in node):
+            self.faults.append((path, f"`{where}` lacks the field {missing!r}"))
         for key in node:
             if key == "_target_":
                 continue
-            if hints and key not in hints:
+            if dataclasses.is_dataclass(cls) and key not in hints:
                 near = nearest(str(key), hints)
                 self.faults.append((path, f"`{where}` has no field {key!r}.{near}"))
                 continue
