@@ -55,7 +55,7 @@ def test_mixup_of_boxes_keeps_those_that_shine_through():
     shares, mixed = shares_of_mixup([(2, 2, 9, 9)])
     assert shares.mean() == pytest.approx(0.5, abs=0.06)
     for share, each in zip(shares, mixed, strict=True):
-        assert len(each.labels) == (share >= 0.2) + (1 - share >= 0.2)
+        assert len(each.labels) == int(share >= 0.2) + int(1 - share >= 0.2)
 
 
 def test_mixup_leaves_out_boxes_that_lie_where_nothing_is_blended():
