@@ -13,6 +13,8 @@ from keras import layers
 
 from factory_core.kernel.errors import nearest
 from factory_core.models.bricks.normalisation import BatchNormalisation
+from factory_core.models.encoders.bands import SHOWN
+from factory_core.models.encoders.half import half_sides
 from factory_core.models.encoders.weights_file import check_file, load_weights
 from factory_core.models.interface import Encoder, Tensor
 
@@ -160,10 +162,7 @@ class KerasApplication(Encoder):
         found = inner(image)
         # Keras gives a single output without a list.
         found = list(found) if len(inner.outputs) > 1 else [found]
-        if len(found) < self.depth:
-            half = layers.Conv2D(32, 3, strides=2, padding="same", name="encoder_half")(image)
-            found.insert(0, layers.ReLU(name="encoder_half_act")(half))
-        return found
+        return found if len(found) == self.depth else [half_sides(image), *found]
 
     def load_pretrained(self, network: Any, *, bands: Sequence[str]) -> None:
         """Give the encoder in `network` the weights of its file.
@@ -179,7 +178,7 @@ class KerasApplication(Encoder):
             self.weights,
             whole=self._whole,
             inner=self._inner,
-            shown=APPLICATIONS[self.name].shown,
+            shown=SHOWN[APPLICATIONS[self.name].shown],
             bands=bands,
         )
 

@@ -14,19 +14,24 @@ import keras
 import numpy as np
 
 from factory_core.kernel.errors import ModelError
-from factory_core.models.encoders.bands import SHOWN, for_bands, for_normalised
+from factory_core.models.encoders.bands import Photographs, for_bands, for_normalised
 
 
-def check_file(path: Path, *, sha256: str) -> None:
+def check_file(path: Path, *, sha256: str, key: str = "encoder.weights") -> None:
     """Make sure that `path` is the file whose hash is `sha256`.
+
+    Args:
+        path: The file.
+        sha256: What its hash must be.
+        key: What names the file, for the message.
 
     Raises:
         ModelError: There is no such file, or it is another one.
     """
     if not path.is_file():
         raise ModelError(
-            f"`encoder.weights` names {path}, which is no file here ({Path.cwd()}). Put it there "
-            "(nothing is downloaded), or start from noise with `encoder.weights: null`."
+            f"`{key}` names {path}, which is no file here ({Path.cwd()}). Put it there "
+            f"(nothing is downloaded), or start from noise with `{key}: null`."
         )
     found = hashlib.sha256(path.read_bytes()).hexdigest()
     if found != sha256.lower():
@@ -42,7 +47,7 @@ def load_weights(
     *,
     whole: Callable[[int], keras.Model],
     inner: Callable[[keras.Model], keras.Model],
-    shown: str,
+    shown: Photographs,
     bands: Sequence[str],
 ) -> None:
     """Give `network` the weights of a file.
@@ -52,7 +57,7 @@ def load_weights(
         path: The file, of the network that `whole` builds.
         whole: Builds it from noise for a number of bands.
         inner: Takes from it what `network` is.
-        shown: In which values it was shown photographs, a key of `bands.SHOWN`.
+        shown: The values in which it was shown photographs.
         bands: Name of each band of the data.
 
     Raises:
@@ -75,7 +80,7 @@ def load_weights(
         raise _does_not_fit(path, network, str(error)) from error
     values = inner(source).get_weights()
     if learnt_bands == 3:
-        kernel, offset = for_normalised(values[first], SHOWN[shown])
+        kernel, offset = for_normalised(values[first], shown)
         values[first] = for_bands(kernel, bands)
         _add_to_response(network, values, offset, first=first)
     network.set_weights(values)
@@ -112,7 +117,7 @@ def _bands_in(path: Path, kernel: tuple[int, ...]) -> int:
     if not found:
         raise ModelError(
             f"{path} lacks the first layer, weights of shape ({kernel[0]}, {kernel[1]}, bands, "
-            f"{kernel[3]}). Take the file of the network that `encoder.name` names."
+            f"{kernel[3]}). Take the file of the network that `encoder` names."
         )
     # A later layer of the same shape has more channels than any image has bands.
     return min(found)
@@ -129,7 +134,7 @@ def _does_not_fit(path: Path, network: keras.Model, reason: str) -> ModelError:
     return ModelError(
         f"{path} does not hold the weights of {network.name.removeprefix('encoder_')} without "
         f"its classifier (`include_top=False`): {' '.join(reason.split())[:300]} Take the file "
-        "of the network that `encoder.name` names."
+        "of the network that `encoder` names."
     )
 
 

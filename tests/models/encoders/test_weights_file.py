@@ -10,7 +10,7 @@ import pytest
 from keras import layers
 
 from factory_core.kernel.errors import ModelError
-from factory_core.models.encoders.bands import DEVIATION, MEAN
+from factory_core.models.encoders.bands import DEVIATION, MEAN, SHOWN
 from factory_core.models.encoders.weights_file import check_file, load_weights
 
 RGB = ("red", "green", "blue")
@@ -49,7 +49,7 @@ def loaded(path, *, bands=RGB, shown="torch", **fields):
         path,
         whole=lambda count: whole(count, **fields),
         inner=inner,
-        shown=shown,
+        shown=SHOWN[shown],
         bands=bands,
     )
     return network
@@ -176,5 +176,5 @@ def test_no_layer_is_left_as_noise(tmp_path):
     network = inner(whole(3))
     before = network.get_weights()
     with pytest.raises(ModelError):
-        load_weights(network, broken, whole=whole, inner=inner, shown="torch", bands=RGB)
+        load_weights(network, broken, whole=whole, inner=inner, shown=SHOWN["torch"], bands=RGB)
     assert all(np.array_equal(a, b) for a, b in zip(network.get_weights(), before, strict=True))
