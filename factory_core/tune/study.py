@@ -88,7 +88,7 @@ def find_stage(root: Path, metrics: Path) -> str:
         stage, out = outs[metrics.as_posix()]
         if out.use_cache:
             raise ConfigError(f"{metrics} must be `cache: false` in dvc.yaml: Git then shows it.")
-        return str(stage.addressing)
+        return str(stage.addressing).rpartition(":")[2]
 
 
 def _first_overrides(search: Search) -> list[str]:
