@@ -161,6 +161,7 @@ def start(folder: Path, *, deterministic: bool):
     from factory_core.kernel import config as configuration
     from factory_core.train.average import Moving
     from factory_core.train.batches import TrainingBatches
+    from factory_core.train.devices import Placement
     from factory_core.train.fit import Plan, Training
     from factory_core.train.graph import build_network
     from factory_core.train.reproducible import pin
@@ -184,7 +185,14 @@ def start(folder: Path, *, deterministic: bool):
         epochs=100, patience=100, cycles=1, average=Moving(), save_minutes=60.0, feed_threads=1
     )
     checkpoint = folder / "checkpoint"
-    training = Training(network, measured=network, plan=plan, steps=len(batches), folder=checkpoint)
+    training = Training(
+        network,
+        measured=network,
+        plan=plan,
+        steps=len(batches),
+        folder=checkpoint,
+        placement=Placement(),
+    )
     return training, batches
 
 

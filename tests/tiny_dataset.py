@@ -127,6 +127,7 @@ def config(*, task: str = "boxes", **changes: object) -> DictConfig:
             "picture_epochs": 2,
             "average": load_part("average", "moving") | {"momentum": 0.9},
         },
+        "devices": load_part("devices", "one"),
         "compute": load_part("compute", "local"),
         "fingerprint": {"dataset": "a", "train": "b"},
     }

@@ -14,6 +14,16 @@ from factory_core.models.interface import Model
 from factory_core.train import pictures
 
 
+class Unseen:
+    """Takes what one of several processes need not show."""
+
+    def draw(self, epoch: int, network: keras.Model) -> None:
+        """Draw nothing."""
+
+    def log(self, epoch: int, figures: dict[str, float]) -> None:
+        """Write nothing."""
+
+
 class Curves:
     """Logs the epochs of one training.
 

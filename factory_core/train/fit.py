@@ -20,6 +20,7 @@ from factory_core.train.accidents import check_loss, explained_memory
 from factory_core.train.average import Average, Running, assign, values_of
 from factory_core.train.batches import TrainingBatches, encode_samples
 from factory_core.train.checkpoint import Progress, write_values
+from factory_core.train.devices import Placement
 from factory_core.train.feed import ahead
 
 
@@ -69,6 +70,7 @@ class Training:
         steps: Steps of an epoch.
         folder: Keeps the checkpoint; where it has one, the training goes on from there, to the
             same weights.
+        placement: Where steps are computed; made within its scope.
     """
 
     def __init__(
@@ -79,12 +81,14 @@ class Training:
         plan: Plan,
         steps: int,
         folder: Path,
+        placement: Placement,
     ) -> None:
         network.optimizer.build(network.trainable_variables)
         self.network = network
         self.measured = measured
         self.plan = plan
         self.folder = folder
+        self.placement = placement
         self.variables = [*network.variables, *network.optimizer.variables]
         self.average = Running(plan.average, network.weights, steps=steps * plan.epochs)
         self.progress, values = Progress.load(folder)
@@ -96,10 +100,12 @@ class Training:
 
     def step(self, images: np.ndarray, target: np.ndarray) -> float:
         """Learn from one batch; gives its loss before."""
-        return float(self.network.train_on_batch(images, target, return_dict=True)["loss"])
+        return self.placement.step(self.network, images, target)
 
     def save(self) -> None:
-        """Write the checkpoint."""
+        """Write the checkpoint; of several processes only the first does."""
+        if not self.placement.chief:
+            return
         self.progress.averaged = self.average.since
         values = [*values_of(self.variables), *self.average.values]
         self.progress.save(self.folder, values=values)
@@ -113,7 +119,8 @@ class Training:
             now.kept.append(-1.0)
         if quality > now.kept[cycle]:
             now.kept[cycle] = quality
-            write_values(self.folder / f"best-{cycle}.npz", self.average.values)
+            if self.placement.chief:
+                write_values(self.folder / f"best-{cycle}.npz", self.average.values)
         if quality > now.best_quality:
             now.best_epoch, now.best_quality = epoch, quality
 
@@ -148,7 +155,8 @@ def fit(
             loss = _train_epoch(training, train, bar)
             rate = float(training.network.optimizer.learning_rate)
             with training.average.shown_by(training.measured.weights):
-                val_loss, quality = measure(training.measured, model, val, train=train)
+                found = measure(training.measured, model, val, train=train)
+                val_loss, quality = training.placement.agree(found)
                 watch.draw(epoch, training.measured)
                 now.losses = list(train.look(training.measured, epoch=epoch + 1).items())
             training.keep(epoch, quality)
@@ -170,7 +178,7 @@ def _train_epoch(training: Training, train: TrainingBatches, bar: Any) -> float:
     now, plan = training.progress, training.plan
     todo = range(now.batches, len(train))
     coming = ahead(train.__getitem__, todo, threads=plan.feed_threads)
-    explained = partial(explained_memory, training.step, probe=True)
+    explained = partial(explained_memory, training.step, probe=training.placement.count == 1)
     with closing(coming):
         for batch, (images, target) in zip(todo, coming, strict=True):
             with explained(images, target):

@@ -10,8 +10,13 @@ from factory_core.kernel.errors import ConfigError
 from factory_core.models.interface import Model
 
 
-def build_network(model: Model, stats: Stats) -> keras.Model:
+def build_network(model: Model, stats: Stats, *, precision: str = "float32") -> keras.Model:
     """Pixels as processed, float32, to raw outputs: normalisation and the architecture.
+
+    Args:
+        model: The architecture.
+        stats: Of the dataset.
+        precision: Policy of Keras for the layers that have none of their own.
 
     Raises:
         ConfigError: The windows do not fit the architecture, or its labels are of another form.
@@ -36,12 +41,23 @@ def build_network(model: Model, stats: Stats) -> keras.Model:
         dtype="float32",  # pixels of 16 bits are no float16
         name="normalise",
     )(image)
-    output = model.network(normalised, num_classes=len(stats.classes))
-    if output.dtype != "float32":
-        output = ops.cast(output, "float32")  # of mixed precision, for the loss
-    network = keras.Model(image, output, name="network")
+    keras.config.set_dtype_policy(precision)
+    try:
+        output = model.network(normalised, num_classes=len(stats.classes))
+        if output.dtype != "float32":
+            output = ops.cast(output, "float32")  # for the loss
+        network = keras.Model(image, output, name="network")
+    finally:
+        keras.config.set_dtype_policy("float32")
     model.load_pretrained(network, bands=stats.bands)
     return network
+
+
+def join_batch_statistics(network: keras.Model) -> None:
+    """Let batch normalisation see the whole batch where several devices have a part each."""
+    for layer in network._flatten_layers():
+        if isinstance(layer, layers.BatchNormalization):
+            layer.synchronized = True
 
 
 def build_deployed(network: keras.Model, model: Model, stats: Stats) -> keras.Model:

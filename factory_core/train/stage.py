@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,15 +23,17 @@ from factory_core.train.average import assign
 from factory_core.train.batches import TrainingBatches
 from factory_core.train.check import check_labels, check_windows
 from factory_core.train.checkpoint import read_values
-from factory_core.train.curves import Curves
+from factory_core.train.curves import Curves, Unseen
+from factory_core.train.devices import Placement
 from factory_core.train.export import check_onnx, write_keras, write_onnx
 from factory_core.train.fit import Plan, Training, fit
-from factory_core.train.graph import build_deployed, build_network
+from factory_core.train.graph import build_deployed, build_network, join_batch_statistics
 from factory_core.train.reproducible import pin
 from factory_core.train.schedules import Constant, Schedule
 
 CHECKED_WINDOWS = 4
-SECTIONS = ("model", "optimizer", "schedule", "augment", "sampler", "train")
+CHECKPOINT = "checkpoint"
+SECTIONS = ("model", "optimizer", "schedule", "augment", "sampler", "devices", "train")
 
 
 @dataclass(frozen=True)
@@ -99,11 +102,8 @@ def run(config: DictConfig, *, dataset: Path, out: Path, curves: Path, member: i
         )
     seed = settings.seed + member
     promise = pin(seed=seed, threads=settings.threads, deterministic=settings.deterministic)
+    placement = configuration.build(config.devices, where="devices").start()
     model = configuration.build(config.model, where="model")
-    augmentations = configuration.build_chain(config.augment, where="augment")
-    sampler = configuration.build(config.sampler, where="sampler")
-    schedule = configuration.build(config.schedule, where="schedule")
-    average = configuration.build(config.train.get("average"), where="train.average")
     stats = read_stats(dataset)
     train, val = Shards(dataset / "train"), Shards(dataset / "val")
     for split, shards in (("train", train), ("val", val)):
@@ -114,37 +114,28 @@ def run(config: DictConfig, *, dataset: Path, out: Path, curves: Path, member: i
         model=model,
         num_classes=len(stats.classes),
         batch_size=settings.batch_size,
-        augmentations=augmentations,
-        sampler=sampler,
+        augmentations=configuration.build_chain(config.augment, where="augment"),
+        sampler=configuration.build(config.sampler, where="sampler"),
         seed=seed,
     )
-    optimizer = _optimizer(config, schedule, epochs=settings.epochs, steps=len(batches))
-    plan = Plan(
-        epochs=settings.epochs,
-        patience=settings.patience,
-        cycles=schedule.cycles,
-        average=average,
-        save_minutes=settings.save_minutes,
-        feed_threads=settings.feed_threads,
-    )
+    start = partial(_start, config, settings, model, stats, placement, steps=len(batches))
     key = {
         "sections": {name: config[name] for name in SECTIONS},
         "member": member,
         "code": config.fingerprint.train,
         "inputs": io.identity([dataset]),
     }
+    if not placement.chief:
+        training = start(folder=io.unfinished(out, key=key) / CHECKPOINT)
+        fit(training, model, train=batches, val=val, watch=Unseen())
+        return
     with io.staged(out, key=key) as work, io.staged(curves, key=key) as drawn:
         print(promise, file=sys.stderr, flush=True)
-        network, plain = _networks(model, stats, precision=settings.precision)
-        network.compile(optimizer=optimizer, loss=model.loss)
-        checkpoint = work / "checkpoint"
-        training = Training(
-            network, measured=plain, plan=plan, steps=len(batches), folder=checkpoint
-        )
+        training = start(folder=work / CHECKPOINT)
         with Live(str(drawn), save_dvc_exp=False, dvcyaml=None, report=None) as live:
             watch = Curves(
                 live,
-                folder=checkpoint / "pictures",
+                folder=training.folder / "pictures",
                 val=val,
                 stats=stats,
                 model=model,
@@ -153,15 +144,53 @@ def run(config: DictConfig, *, dataset: Path, out: Path, curves: Path, member: i
             best = fit(training, model, train=batches, val=val, watch=watch)
         images = _some_images(val, stats)
         for number, file in enumerate(best, start=1):
-            assign(plain.weights, read_values(file)[0])
+            assign(training.measured.weights, read_values(file)[0])
             folder = work if len(best) == 1 else work / str(number)
             folder.mkdir(exist_ok=True)
-            deployed = build_deployed(plain, model, stats)
+            deployed = build_deployed(training.measured, model, stats)
             write_keras(deployed, folder / "model.keras")
             write_onnx(deployed, folder / "model.onnx", task=model.task, stats=stats)
             check_onnx(folder / "model.onnx", deployed, images, threads=settings.threads)
-        shutil.rmtree(checkpoint)
+        shutil.rmtree(training.folder)
     keras.utils.clear_session()
+
+
+def _start(
+    config: DictConfig,
+    settings: Settings,
+    model: Model,
+    stats: Stats,
+    placement: Placement,
+    *,
+    steps: int,
+    folder: Path,
+) -> Training:
+    """The training from its start, or from its checkpoint in `folder`."""
+    schedule = configuration.build(config.schedule, where="schedule")
+    plan = Plan(
+        epochs=settings.epochs,
+        patience=settings.patience,
+        cycles=schedule.cycles,
+        average=configuration.build(config.train.get("average"), where="train.average"),
+        save_minutes=settings.save_minutes,
+        feed_threads=settings.feed_threads,
+    )
+    with placement.scope():
+        network = build_network(model, stats, precision=settings.precision)
+        if placement.count > 1:
+            join_batch_statistics(network)
+        optimizer = _optimizer(config, schedule, epochs=settings.epochs, steps=steps)
+        network.compile(optimizer=optimizer, loss=model.loss)
+        network.optimizer.build(network.trainable_variables)
+    same = placement.count == 1 and settings.precision == "float32"
+    return Training(
+        network,
+        measured=network if same else build_network(model, stats),
+        plan=plan,
+        steps=steps,
+        folder=folder,
+        placement=placement,
+    )
 
 
 def _optimizer(config: DictConfig, schedule: Schedule, *, epochs: int, steps: int) -> Any:
@@ -182,19 +211,6 @@ def _optimizer(config: DictConfig, schedule: Schedule, *, epochs: int, steps: in
             f"{config.optimizer.get('learning_rate')} beside {type(schedule).__name__}."
         )
     return configuration.build(node, where="optimizer")
-
-
-def _networks(model: Model, stats: Stats, *, precision: str) -> tuple[keras.Model, keras.Model]:
-    """The network to train, and one in float32 to measure and export: the same, if it is that."""
-    if precision == "float32":
-        network = build_network(model, stats)
-        return network, network
-    keras.config.set_dtype_policy(precision)
-    try:
-        network = build_network(model, stats)
-    finally:
-        keras.config.set_dtype_policy("float32")
-    return network, build_network(model, stats)
 
 
 def _some_images(val: Shards, stats: Stats) -> np.ndarray:

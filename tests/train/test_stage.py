@@ -21,6 +21,7 @@ from factory_core.kernel.errors import ConfigError, LabelError, ModelError, Outp
 from factory_core.kernel.parts import load_part
 from factory_core.train import stage
 from factory_core.train.export import check_onnx
+from factory_core.train.fit import Training
 from tests.tiny_dataset import config, write_inputs
 
 TASKS = ["boxes", "score_map"]
@@ -155,6 +156,45 @@ def test_stops_early_and_keeps_the_best(datasets, tmp_path, monkeypatch):
     assert len(seen) == 4
     kept = keras.models.load_model(tmp_path / "model/model.keras").get_weights()
     assert all(np.array_equal(a, b) for a, b in zip(kept, seen[1], strict=True))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("task", "precision"), [("boxes", "mixed_float16"), ("score_map", "mixed_bfloat16")]
+)
+def test_mixed_precision_keeps_a_model_of_each_cycle_in_float32(
+    datasets, tmp_path, monkeypatch, task, precision
+):
+    trained = []
+    step = Training.step
+
+    def watched(self, images, target):
+        trained.append(self.network)
+        return step(self, images, target)
+
+    monkeypatch.setattr(Training, "step", watched)
+    train(
+        datasets / task,
+        tmp_path,
+        task=task,
+        train__precision=precision,
+        train__epochs=2,
+        train__average=load_part("average", "swa"),
+        schedule={"_target_": "factory_core.train.schedules.CosineCycles", "cycles": 2},
+        optimizer__gradient_accumulation_steps=2,
+    )
+    network = trained[0]
+    convolutions = [x for x in network.layers if isinstance(x, keras.layers.Conv2D)]
+    half = precision.removeprefix("mixed_")
+    assert {layer.compute_dtype for layer in convolutions} >= {half}
+    assert isinstance(network.optimizer, keras.optimizers.LossScaleOptimizer) == (half == "float16")
+    assert keras.config.dtype_policy().name == "float32"
+    assert names_in(tmp_path / "model") == ["1", "2"]
+    kept = [keras.models.load_model(tmp_path / f"model/{n}/model.keras") for n in (1, 2)]
+    for model in kept:
+        assert {layer.compute_dtype for layer in model._flatten_layers()} == {"float32"}
+    first, second = (model.get_weights() for model in kept)
+    assert not all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
 
 
 @pytest.mark.slow

@@ -35,8 +35,7 @@ def staged(out: Path, *, key: Mapping[str, Any]) -> Iterator[Path]:
     Raises:
         OutputError: The disk is full, or may not be written.
     """
-    digest = hashlib.sha256(json.dumps(key, sort_keys=True, default=str).encode()).hexdigest()
-    work = out.parent / f".{out.name}.{digest[:16]}{PARTIAL}"
+    work = unfinished(out, key=key)
     with _clear_os_errors(out):
         out.parent.mkdir(parents=True, exist_ok=True)
         for stale in out.parent.glob(f".{out.name}.*{PARTIAL}"):
@@ -45,6 +44,12 @@ def staged(out: Path, *, key: Mapping[str, Any]) -> Iterator[Path]:
         work.mkdir(exist_ok=True)
         yield work
         _replace(work, out)
+
+
+def unfinished(out: Path, *, key: Mapping[str, Any]) -> Path:
+    """The folder that `staged` writes into, for who may only look."""
+    digest = hashlib.sha256(json.dumps(key, sort_keys=True, default=str).encode()).hexdigest()
+    return out.parent / f".{out.name}.{digest[:16]}{PARTIAL}"
 
 
 @contextmanager
