@@ -36,7 +36,10 @@ class ColourJitter(Augmentation):
         gain = _factors(self.brightness, 1, chance) * _factors(self.tint, bands, chance)
         contrast = _factors(self.contrast, 1, chance)
         offset = mean_of_bands(sample) * (1 - contrast) * gain
-        return with_pixels(sample, sample.image * (contrast * gain) + offset)
+        image = np.empty(sample.image.shape, np.float32)
+        for band, (factor, shift) in enumerate(zip(contrast * gain, offset, strict=True)):
+            image[..., band] = sample.image[..., band] * factor + shift
+        return with_pixels(sample, image)
 
 
 def _factors(spread: float, count: int, chance: Chance) -> np.ndarray:
