@@ -41,17 +41,17 @@ def link(
         `(batch, height, width, width)`, of the sides of the image.
     """
     x = features[-1]
-    for level in range(len(features) - 1, -1, -1):
+    for level in range(len(features) - 1, 0, -1):
         name = f"decoder_{level}"
-        channels = features[level - 1].shape[-1] if level else width
+        channels = features[level - 1].shape[-1]
         narrow = max(x.shape[-1] // 4, 1)
         x = bricks.conv(x, narrow, name=f"{name}_narrow", kernel_px=1)
         x = upsampling(x, bricks=bricks, name=f"{name}_up")
         x = bricks.blocks(x, narrow, count=depth, name=name)
         x = bricks.conv(x, channels, name=f"{name}_wide", kernel_px=1)
-        if level:
-            x = skip(x, features[level - 1], bricks=bricks, name=f"{name}_skip")
-    return bricks.conv(x, width, name="decoder_last")
+        x = skip(x, features[level - 1], bricks=bricks, name=f"{name}_skip")
+    x = bricks.conv(x, width, name="decoder_last")
+    return upsampling(x, bricks=bricks, name="decoder_last_up")
 
 
 def side_outputs(maps: Sequence[Tensor], *, num_classes: int, kernel_px: int) -> Tensor:

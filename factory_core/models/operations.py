@@ -83,7 +83,9 @@ def _nodes(network: keras.Model) -> Iterator[tuple[Any, Shapes, Shapes]]:
         if isinstance(inner, keras.Model) and hasattr(inner, "_nodes_by_depth"):
             yield from _nodes(inner)
         else:
-            inputs = [_shape(tensor) for tensor in node.input_tensors]
+            # Not `node.input_tensors`: a product with a constant has both as arguments.
+            given = keras.tree.flatten((node.arguments.args, node.arguments.kwargs))
+            inputs = [_shape(value) for value in given if hasattr(value, "shape")]
             yield operation, inputs, [_shape(tensor) for tensor in node.outputs]
 
 

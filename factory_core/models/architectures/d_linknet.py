@@ -30,7 +30,7 @@ class DLinkNet(ScoreMapModel):
         upsampling: Makes the maps of the decoder finer.
         dilations: Of the blocks of the centre, one after the other. The paper's, for windows
             of 1024 px and a coarsest map of 32; together they should not see past that map.
-        width: Channels at the full resolution; at all others there are as many as the
+        width: Channels from the last skip to the logits; before it there are as many as the
             encoder has.
         depth: Blocks of the decoder at each level.
     """

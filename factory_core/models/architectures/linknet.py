@@ -25,7 +25,7 @@ class LinkNet(ScoreMapModel):
         bricks: What the decoder is made of.
         skip: Joins decoder and encoder; the paper adds.
         upsampling: Makes the maps of the decoder finer.
-        width: Channels at the full resolution; at all others there are as many as the
+        width: Channels from the last skip to the logits; before it there are as many as the
             encoder has.
         depth: Blocks of the decoder at each level.
     """

@@ -17,8 +17,9 @@ from factory_core.models.score_map import ScoreMapModel
 
 # Table 1 of the paper, in units of `width`: sides halved inside a stage, channels inside and
 # outside; finest stage first. A stage that halves none has dilated convolutions instead.
-DOWN = ((5, 1, 2), (4, 1, 4), (3, 2, 8), (2, 4, 16), (0, 8, 16), (0, 8, 16))
-UP = ((5, 0.5, 2), (4, 1, 2), (3, 2, 4), (2, 4, 8), (0, 8, 16))
+Plan = tuple[int, float, float]
+DOWN: tuple[Plan, ...] = ((5, 1, 2), (4, 1, 4), (3, 2, 8), (2, 4, 16), (0, 8, 16), (0, 8, 16))
+UP: tuple[Plan, ...] = ((5, 0.5, 2), (4, 1, 2), (3, 2, 4), (2, 4, 8), (0, 8, 16))
 DILATIONS = (1, 2, 4)
 
 
@@ -73,7 +74,7 @@ class U2Net(ScoreMapModel):
             decoded.insert(0, self._stage(x, plan, name=f"up_{level}"))
         return side_outputs(decoded, num_classes=num_classes, kernel_px=3)
 
-    def _stage(self, x: Tensor, plan: tuple[int, float, float], *, name: str) -> Tensor:
+    def _stage(self, x: Tensor, plan: Plan, *, name: str) -> Tensor:
         """Residual U-blocks, one after the other."""
         halvings, *multiples = plan
         inside, outside = (math.ceil(multiple * self.width) for multiple in multiples)
