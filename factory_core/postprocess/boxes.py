@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from factory_core.kernel.geo import ScoreMap
 from factory_core.postprocess.kinds import Polygons
-from factory_core.postprocess.vectors import by_class, order_by_number
+from factory_core.postprocess.vectors import by_class
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,16 @@ class Boxes:
 
 def _boxes(band: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     numbers, count = ndimage.label(band)
-    places = np.stack(np.nonzero(numbers), axis=1)
-    order, starts = order_by_number(numbers[tuple(places.T)], count)
-    places = places[order]
-    first, last = (f.reduceat(places, starts) for f in (np.minimum, np.maximum))
-    scores = ndimage.mean(band, numbers, np.arange(1, count + 1))
-    top, left = first.T
-    bottom, right = last.T + 1
-    return shapely.box(left, top, right, bottom), np.asarray(scores) / 255
+    rows, columns = np.nonzero(numbers)
+    number = numbers[rows, columns] - 1
+    top, left = (_extreme(np.minimum, place, number, count) for place in (rows, columns))
+    bottom, right = (_extreme(np.maximum, place, number, count) + 1 for place in (rows, columns))
+    total = np.bincount(number, weights=band[rows, columns], minlength=count)
+    scores = total / np.bincount(number, minlength=count) / 255
+    return shapely.box(left, top, right, bottom), scores
+
+
+def _extreme(of: np.ufunc, places: np.ndarray, number: np.ndarray, count: int) -> np.ndarray:
+    found = np.full(count, places.max() if of is np.minimum else -1)
+    of.at(found, number, places)
+    return found

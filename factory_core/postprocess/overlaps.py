@@ -103,8 +103,9 @@ def find_owners(geometries: np.ndarray, *, pairs: Pairs) -> np.ndarray:
 def _find_owners_of_few(geometries: np.ndarray, pairs: Pairs) -> np.ndarray:
     worse, better = pairs(geometries, geometries)
     later = worse > better
-    order = np.argsort(better[later], kind="stable")
-    worse, better = worse[later][order], better[later][order]
+    worse, better = worse[later], better[later]
+    order = np.argsort(better, kind="stable")
+    worse, better = worse[order], better[order]
     ends = np.searchsorted(better, np.arange(len(geometries) + 1))
     owner = np.arange(len(geometries))
     for first in np.unique(better):
@@ -136,7 +137,13 @@ def find_objects(
 def find_pairs(
     left: np.ndarray, right: np.ndarray, *, overlap: Overlap, above: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Positions in `left` and `right` of every pair that overlaps by more than `above`."""
+    """Positions in `left` and `right` of every pair that overlaps by more than `above`.
+
+    Of shapes among themselves (`left is right`) each pair comes once, the later one first.
+    """
     first, second = shapely.STRtree(right).query(left)
+    if left is right:
+        once = first > second
+        first, second = first[once], second[once]
     too_much = overlap(left[first], right[second], above=above) > above
     return first[too_much], second[too_much]

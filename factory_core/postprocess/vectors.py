@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import geopandas as gpd
 import numpy as np
+import shapely
 from geopandas import GeoDataFrame
 
 from factory_core.kernel.geo import ScoreMap
@@ -30,8 +30,9 @@ def by_class(
         scores.append(means)
         labels.append(np.full(len(found), name, object))
     affine = score_map.geobox.affine
-    ground = gpd.GeoSeries(np.concatenate(shapes), crs=str(score_map.geobox.crs)).affine_transform(
-        [affine.a, affine.b, affine.d, affine.e, affine.c, affine.f]
+    linear = np.array([[affine.a, affine.d], [affine.b, affine.e]])
+    ground = shapely.transform(
+        np.concatenate(shapes), lambda points: points @ linear + [affine.c, affine.f]
     )
     label = np.concatenate(labels)
     return GeoDataFrame(
@@ -41,10 +42,5 @@ def by_class(
             "scene_id": np.full(len(label), score_map.scene_id, dtype=object),
         },
         geometry=ground,
+        crs=str(score_map.geobox.crs),
     )
-
-
-def order_by_number(numbers: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Order that sorts `numbers` (from 1 to `count`, each there), and where each one starts."""
-    order = np.argsort(numbers, kind="stable")
-    return order, np.searchsorted(numbers[order], np.arange(1, count + 1))
