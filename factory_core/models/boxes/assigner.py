@@ -7,6 +7,8 @@ from abc import ABC, abstractmethod
 import numpy as np
 
 from factory_core.models.boxes.anchors import Anchors
+from factory_core.models.boxes.rows import Rows
+from factory_core.models.interface import Tensor
 
 NOTHING = -1
 NO_OPINION = -2
@@ -42,3 +44,17 @@ def best_of_each(
     order = np.lexsort((-label, preference))  # the last writer wins
     found[row[order]] = label[order]
     return found
+
+
+class PredictionAssigner(ABC):
+    """Gives rows their labels by what they found, in every step of a training."""
+
+    @abstractmethod
+    def __call__(self, labels: Tensor, rows: Rows) -> Tensor:
+        """What each row has to find, `(batch, row, 5)`: box and 1 + class, 0 for none.
+
+        Args:
+            labels: `(batch, label, 5)`: boxes in pixels and 1 + class, 0 where a window has
+                no more labels.
+            rows: What the network found.
+        """

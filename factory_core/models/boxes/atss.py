@@ -11,6 +11,7 @@ from factory_core.models.boxes.assigner import NOTHING, Assigner, best_of_each
 from factory_core.models.boxes.geometry import ious, sides_from
 
 INSIDE_PX = 0.01
+ROUNDING = 1e-9  # overlaps that are equal by their geometry count as equal
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,8 @@ class Atss(Assigner):
     Adaptive training sample selection (Zhang et al. 2020, https://arxiv.org/abs/1912.02424,
     algorithm 1): well is the mean of their IoU plus its deviation, and the centre of the
     anchor lies inside the object. Of several objects an anchor learns the one it overlaps most.
+    Differs: where no overlap is that good, as when every anchor is larger than the object, the
+    best ones inside are taken.
 
     Args:
         nearest: Cells of each level that are asked.
@@ -41,8 +44,9 @@ class Atss(Assigner):
         label = np.repeat(np.arange(len(xylwa)), rows.shape[1])
         boxes = anchors.xylwa[rows.ravel()]
         overlap = ious(boxes, xylwa[label]).reshape(rows.shape)
-        least = overlap.mean(axis=1) + overlap.std(axis=1, ddof=1)
         inside = sides_from(boxes[:, :2], xylwa[label]).min(axis=1).reshape(rows.shape) > INSIDE_PX
+        well = overlap.mean(axis=1) + overlap.std(axis=1, ddof=1)
+        least = np.minimum(well, (overlap * inside).max(axis=1)) - ROUNDING
         kept = ((overlap >= least[:, None]) & inside).ravel()
         return best_of_each(
             rows.ravel()[kept], label[kept], overlap.ravel()[kept], rows=len(anchors.xylwa)
@@ -50,7 +54,8 @@ class Atss(Assigner):
 
     def _nearest(self, xylwa: np.ndarray, level: Level) -> np.ndarray:
         """Cells nearest to the centre of each label, `(n, nearest)`; of equals the first."""
-        side = int(np.ceil(1.13 * np.sqrt(self.nearest) + 1.5))  # holds them even in a corner
+        # A half circle around a cell at the edge holds them, and so does this square.
+        side = 2 * int(np.ceil(0.8 * np.sqrt(self.nearest) + 0.3)) + 1
         limit = np.array([level.columns, level.rows])
         middle = np.floor(xylwa[:, :2] / level.stride_px).astype(int)
         first = np.clip(middle - side // 2, 0, np.maximum(limit - side, 0))

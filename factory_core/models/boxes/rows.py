@@ -16,6 +16,8 @@ from keras import layers, ops
 from factory_core.models.interface import Tensor
 
 PLACE = 3
+# Parts of the distribution of a side's distance (Li et al. 2020, section 4, n = 16).
+BINS = 16
 # Scores before training: 0.01, or the many empty rows would drown the few others
 # (Lin et al. 2017, https://arxiv.org/abs/1708.02002, section 3.3).
 FIRST_LOGIT = float(np.log(0.01 / 0.99))

@@ -10,6 +10,9 @@ from keras import ops
 from factory_core.models.interface import Tensor
 from factory_core.models.losses.box_parts import BoxLoss, ClassLoss
 
+# A mean by weights stays one where all of them are small, as scores are at first.
+LEAST_WEIGHT = 1e-3
+
 
 class Truth(NamedTuple):
     """What rows have to find.
@@ -75,11 +78,11 @@ class DenseBoxes:
         """
         quality = ops.expand_dims(ops.stop_gradient(self.boxes.quality(wanted, found)), -1)
         rows = truth.counts * self.classes(truth.classes, logits, quality=quality)
-        of_boxes = shares(weight * self.boxes(wanted, found), by=weight)
+        of_boxes = shares(weight * self.boxes(wanted, found), by=weight, least=LEAST_WEIGHT)
         return shares(rows, by=truth.has_object) + self.box_weight * of_boxes
 
 
-def shares(rows: Tensor, *, by: Tensor) -> Tensor:
+def shares(rows: Tensor, *, by: Tensor, least: float = 1.0) -> Tensor:
     """What each window adds to a sum over the batch that is divided by the sum of `by`.
 
     Times the number of windows, so that their mean is that quotient: a window without any
@@ -88,6 +91,7 @@ def shares(rows: Tensor, *, by: Tensor) -> Tensor:
     Args:
         rows: Losses `(batch, row)`.
         by: What they are counted by, `(batch, row)`.
+        least: What the sum over the batch is divided by at least.
     """
     windows = ops.cast(ops.shape(rows)[0], "float32")
-    return windows * ops.sum(rows, axis=1) / ops.maximum(ops.sum(by), 1.0)
+    return windows * ops.sum(rows, axis=1) / ops.maximum(ops.sum(by), least)

@@ -41,9 +41,11 @@ def atss(xylwa, anchors, *, nearest):
             candidates += list(rows[np.argsort(distance, kind="stable")[:nearest]])
         overlaps = table[candidates, number]
         least = overlaps.mean() + overlaps.std(ddof=1)
+        candidates = [row for row in candidates if inside(anchors.xylwa[row, :2], label)]
+        least = min(least, table[candidates, number].max(initial=0)) - 1e-9
         for row in candidates:
             overlap = table[row, number]
-            if overlap >= least and inside(anchors.xylwa[row, :2], label) and overlap > best[row]:
+            if overlap >= least and overlap > best[row] + 1e-9:
                 best[row], found[row] = overlap, number
     return found
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from factory_core.kernel import config
@@ -37,6 +37,7 @@ def labels(generator, count, *, shape, sides, turned):
     return np.column_stack([centre, long, short, angle])
 
 
+@settings(max_examples=40)
 @given(xylwa=some_labels(), other=some_labels())
 def test_overlaps_are_those_of_polygons(xylwa, other):
     count = min(len(xylwa), len(other))
@@ -54,6 +55,7 @@ def test_boxes_without_a_common_point_share_nothing(angle):
     assert ious(one, one * [1, 1, 0, 0, 1]) == 0
 
 
+@settings(max_examples=40)
 @given(xylwa=some_labels())
 def test_centre_sampling_is_that_of_the_paper(xylwa):
     part = build("centre_sampling", range_strides=2.0)
@@ -61,12 +63,20 @@ def test_centre_sampling_is_that_of_the_paper(xylwa):
     assert part(xylwa, POINTS).tolist() == expected.tolist()
 
 
+@settings(max_examples=40)
 @given(xylwa=some_labels(), nearest=st.sampled_from([2, 9, 12]))
 def test_atss_is_that_of_the_paper(xylwa, nearest):
     expected = reference.atss(xylwa, POINTS, nearest=nearest)
     assert build("atss", nearest=nearest)(xylwa, POINTS).tolist() == expected.tolist()
 
 
+def test_atss_leaves_no_object_out_that_is_smaller_than_all_anchors():
+    """Every near anchor holds the whole object: none is better than their mean by a deviation."""
+    found = build("atss")(np.array([[32.0, 32, 10, 10, 0]]), POINTS)
+    assert (found == 0).any()
+
+
+@settings(max_examples=40)
 @given(xylwa=some_labels())
 def test_max_iou_is_that_of_the_paper_and_leaves_no_object_out(xylwa):
     found = build("max_iou")(xylwa, NINE)
