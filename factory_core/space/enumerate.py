@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from factory_core.kernel.compute import progress
 from factory_core.kernel.errors import ConfigError
 from factory_core.space.defaults import Choice, Composition, Conf
 from factory_core.space.reading import Classes, Reading, Steps, accepts
@@ -63,7 +64,7 @@ class _Counter:
         """The products of each model in turn."""
         start = self.conf.compose()
         self._leave_out_whole_groups(start)
-        for name in self.conf.options(MODEL):
+        for name in progress(self.conf.options(MODEL), label="models"):
             fixed = {MODEL: name}
             composition = self.conf.compose(fixed)
             reading = self._reading(composition).read(self.roots)
@@ -175,7 +176,7 @@ class _Counter:
         composition = self.conf.compose({**fixed, choice.address: name})
         reading = self._reading(composition).read(self.roots)
         return frozenset(
-            (other.address, other.path, frozenset(map(repr, reading.demands[other.address])))
+            (other.address, other.path, frozenset(reading.demands[other.address]))
             for other in composition.choices
             if other.address in reading.demands and other.address != choice.address
         )

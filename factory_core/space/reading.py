@@ -8,6 +8,7 @@ import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from factory_core.kernel import config
@@ -80,7 +81,7 @@ class Reading:
     classes: Classes
     demands: dict[str, set[Any]] = field(default_factory=dict)
     faults: list[tuple[Steps, str]] = field(default_factory=list)
-    _seen: set[tuple[Steps, str]] = field(default_factory=set)
+    _seen: set[tuple[Steps, Any]] = field(default_factory=set)
 
     def read(self, roots: typing.Iterable[Steps]) -> Reading:
         """Walk from each of `roots`, keys of params.yaml."""
@@ -91,9 +92,9 @@ class Reading:
 
     def visit(self, path: Steps, hint: Any) -> None:
         """Walk through the node at `path`, which a field of the type `hint` takes."""
-        if (path, repr(hint)) in self._seen:
+        if (path, hint) in self._seen:
             return
-        self._seen.add((path, repr(hint)))
+        self._seen.add((path, hint))
         for choice in self._choices_at(path):
             found = self.demands.setdefault(choice.address, set())
             if hint is not None and choice.path == path:
@@ -106,11 +107,15 @@ class Reading:
 
     def _choices_at(self, path: Steps) -> list[Choice]:
         """Choices whose body lies at `path` or around it."""
-        return [
-            choice
-            for choice in self.composition.choices
-            if choice.path and choice.path == path[: len(choice.path)]
-        ]
+        around = (path[:length] for length in range(1, len(path) + 1))
+        return [choice for place in around for choice in self._places.get(place, ())]
+
+    @cached_property
+    def _places(self) -> dict[Steps, list[Choice]]:
+        places: dict[Steps, list[Choice]] = {}
+        for choice in self.composition.choices:
+            places.setdefault(choice.path, []).append(choice)
+        return places
 
     def _walk(self, node: Any, hint: Any, path: Steps) -> None:
         if isinstance(node, str):

@@ -1,0 +1,61 @@
+"""The space of a baked detector: large, and what is drawn from it builds."""
+
+import keras
+import pytest
+
+from factory_core.kernel import config
+from factory_core.space.check import check, overrides_of, sketch_network
+from factory_core.space.enumerate import enumerate_space
+from factory_core.space.price import describe, price
+from factory_core.space.space import Product, Space
+from factory_core.space.windows import windows_of
+from factory_core.train.graph import build_network
+from tests.template.conftest import bake
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def baked(tmp_path_factory):
+    out = tmp_path_factory.mktemp("space") / "out"
+    assert bake(out, task="segmentation", licence="MIT").returncode == 0
+    return out / "tree_detector"
+
+
+def test_the_default_template_has_many_configurations_and_those_drawn_build(baked, monkeypatch):
+    monkeypatch.chdir(baked)
+    space = enumerate_space()
+    assert space.count > 12_000
+    assert len(space.models) >= 16
+    assert [failure.reason for failure in check(space, count=4, seed=0)] == []
+    # What is wrong is found, and named with what composes it.
+    wrong = Space((Product("unet", {"model": ("unet",), "loss": ("centre_focal",)}),), ())
+    (failure,) = check(wrong, count=1, seed=0)
+    assert failure.overrides == ("model=unet", "loss=centre_focal")
+    assert "ScoreMapLoss" in failure.reason
+
+
+def test_the_price_is_that_of_the_network_that_is_trained(baked, monkeypatch):
+    monkeypatch.chdir(baked)
+    overrides = [
+        *overrides_of({"model": "unet", "encoder": "resnet"}),
+        "encoder.width=4",
+        "encoder.depth=2",
+        "dataset.window_px=32",
+        "train.batch_size=2",
+    ]
+    found = price(overrides, windows=10, steps=1)
+    composed = config.compose(overrides=overrides)
+    drawn = sketch_network(composed)
+    assert found.parameters == drawn.count_params()
+    assert found.window == "32 x 32 x 3"
+    assert found.operations > 0
+    assert found.optimizer_mb >= 2 * found.gradients_mb  # two moments of Adam for each weight
+    assert found.peak_mb > 0
+    assert found.epoch_s == pytest.approx(5 * found.step_s)
+    assert f"parameters       {found.parameters:,}" in "\n".join(describe(found))
+
+    stats, _ = windows_of(composed, form="mask")
+    network = build_network(config.build(composed.model, where="model"), stats)
+    assert found.parameters == network.count_params()
+    keras.utils.clear_session()
