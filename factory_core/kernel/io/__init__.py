@@ -8,7 +8,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from factory_core.kernel.io.outputs import identity, read_json, staged, staged_file, write_json
+    from factory_core.kernel.io.outputs import (
+        identity,
+        read_json,
+        staged,
+        staged_file,
+        unfinished,
+        write_json,
+    )
     from factory_core.kernel.io.rasters import (
         open_raster,
         read_grid,
@@ -37,6 +44,7 @@ _HOMES = {
         "read_json",
         "staged",
         "staged_file",
+        "unfinished",
         "write_json",
     ),
     "rasters": (
@@ -83,6 +91,7 @@ __all__ = [
     "read_vectors",
     "staged",
     "staged_file",
+    "unfinished",
     "write_by_scene",
     "write_cog",
     "write_json",
