@@ -283,9 +283,10 @@ def test_what_moves_ground_moves_its_gaps_along(name, seed):
     """Ground of one value stays that value: gaps do not bleed into what is beside them."""
     image = np.full((SIDE, SIDE, 3), 200, np.float32)
     image[6:13, 4:20] = 0
-    sample = Sample(image, np.zeros((SIDE, SIDE), np.uint8))
+    sample = Sample(image, (image[..., 0] > 0).astype(np.uint8))
     changed = run(part_of(name), sample, seed, sample)
     np.testing.assert_allclose(changed.image[changed.data], 200, rtol=1e-5)
+    assert np.array_equal(changed.data, changed.labels == 1)
 
 
 @pytest.mark.parametrize("name", PARTS)

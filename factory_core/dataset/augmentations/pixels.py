@@ -31,7 +31,7 @@ def with_pixels(sample: Sample, image: np.ndarray) -> Sample:
 
 def mean_of_bands(sample: Sample) -> np.ndarray:
     """Mean of each band over the pixels with data, `(band,)` float32; 0 where there is none."""
-    count = max(1, np.count_nonzero(sample.data))
+    count = max(1, int(np.count_nonzero(sample.data)))
     # Pixels without data are 0. Band by band is ten times as fast as over two axes.
     bands = range(sample.image.shape[-1])
     sums = [float(sample.image[..., band].sum(dtype=np.float64)) for band in bands]
