@@ -11,7 +11,8 @@ The last line is one JSON object:
 - `ratio`: a step that waits for its batch over a step on one batch that lies in memory. The feed
   works on the same cores, so at best it costs its own work: `feed_alone` is the windows a second
   that it makes with a core to itself, `windows_per_s` what the step learns from.
-- `average`: a step with the moving average of the weights over one without.
+  `cpu_ratio` compares the work of the cores, which other jobs on the machine spoil less.
+- `average`: what the moving average of the weights costs, as a share of a step.
 - `save`: one checkpoint, in steps; `resume`: reading it, in steps. Every epoch pays the first, a
   training that was killed the second, beside the start of the process.
 - `deterministic`: steps with `train.deterministic` over steps without, in processes of their own
@@ -21,7 +22,6 @@ The last line is one JSON object:
 from __future__ import annotations
 
 import argparse
-import itertools
 import json
 import statistics
 import subprocess
@@ -39,7 +39,7 @@ from factory_core.kernel import io
 from factory_core.kernel.parts import load_part
 
 WINDOW_PX, WINDOWS, BATCH = 256, 64, 8
-THREADS = 2
+THREADS, STEPS = 2, 4
 CONFIG = """
 defaults: [{model: unet}, _self_]
 taxonomy: {classes: [thing], level: 1}
@@ -62,11 +62,14 @@ def main() -> None:
         folder = Path(name)
         write_dataset(folder / "dataset")
         found = measure("feed", folder, arguments.rounds)
-        free, bound = [], []
-        for _ in range(2):
-            bound += measure("deterministic", folder, arguments.rounds)["steps"]
-            free += measure("free", folder, arguments.rounds)["steps"]
-    found["deterministic"] = round(statistics.median(bound) / statistics.median(free), 3)
+        steps: dict[str, dict[str, list[float]]] = {}
+        for what in ("deterministic", "free", "free", "deterministic"):
+            taken = measure(what, folder, arguments.rounds)
+            for kind, values in taken.items():
+                steps.setdefault(kind, {}).setdefault(what, []).extend(values)
+    for kind, prefix in (("seconds", ""), ("cpu", "cpu_")):
+        bound, free = (statistics.median(steps[kind][what]) for what in ("deterministic", "free"))
+        found[f"{prefix}deterministic"] = round(bound / free, 3)
     print(json.dumps(found))
 
 
@@ -86,35 +89,23 @@ def feed(folder: Path, *, rounds: int) -> dict:
     training, batches = start(folder, deterministic=True)
     one = batches[0]
     fed = ahead(batches.__getitem__, endless(batches), threads=1)
-    looks = itertools.count(1)
-
-    def look() -> None:
-        training.step(*one)
-        training.average.look(next(looks), end_of_epoch=False)
-
-    every = int(Moving.every_steps)
-    tasks: dict[str, tuple[Callable[[], object], int]] = {
-        "memory": (lambda: training.step(*one), 4),
-        "feed": (lambda: training.step(*next(fed)), 4),
-        "average": (look, every),  # whole periods of looks
-    }
-    seconds = in_turn(tasks, rounds=rounds)
+    tasks = {"memory": lambda: training.step(*one), "feed": lambda: training.step(*next(fed))}
+    seconds, cpu = in_turn(tasks, rounds=rounds)
     step = statistics.median(seconds["memory"])
     fed.close()
     alone = timed(lambda: [batches[number] for number in range(len(batches))])
+    look = statistics.median(
+        timed(lambda: training.average.look(8, end_of_epoch=True)) for _ in range(5)
+    )
     save = statistics.median(timed(training.save) for _ in range(3))
     resume = statistics.median(timed(lambda: reload(training)) for _ in range(3))
     return {
         "ratio": round(statistics.median(seconds["feed"]) / step, 3),
+        "cpu_ratio": round(statistics.median(cpu["feed"]) / statistics.median(cpu["memory"]), 3),
         "step_s": round(step, 3),
         "windows_per_s": round(BATCH / step, 1),
         "feed_alone": round(len(batches) * BATCH / alone, 1),
-        "average": round(
-            statistics.mean(seconds["average"]) / statistics.mean(seconds["memory"]), 3
-        ),
-        "look_share": round(
-            timed(lambda: training.average.look(8, end_of_epoch=True)) / 8 / step, 4
-        ),
+        "average": round(look / Moving.every_steps / step, 4),
         "save": round(save / step, 2),
         "resume": round(resume / step, 2),
         "parameters": training.network.count_params(),
@@ -125,19 +116,25 @@ def only_steps(folder: Path, *, rounds: int, deterministic: bool) -> dict:
     """Steps on one batch."""
     training, batches = start(folder, deterministic=deterministic)
     one = batches[0]
-    return in_turn({"steps": (lambda: training.step(*one), 4)}, rounds=rounds)
+    seconds, cpu = in_turn({"steps": lambda: training.step(*one)}, rounds=rounds)
+    return {"seconds": seconds["steps"], "cpu": cpu["steps"]}
 
 
 def in_turn(
-    tasks: dict[str, tuple[Callable[[], object], int]], *, rounds: int
-) -> dict[str, list[float]]:
-    """Seconds of every call of each task; the first round only warms up."""
+    tasks: dict[str, Callable[[], object]], *, rounds: int
+) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
+    """Seconds of every call of each task, and of all cores; the first round only warms up."""
     seconds: dict[str, list[float]] = {name: [] for name in tasks}
+    cpu: dict[str, list[float]] = {name: [] for name in tasks}
     for number in range(rounds + 1):
-        for name, (task, calls) in tasks.items():
-            taken = [timed(task) for _ in range(calls)]
-            seconds[name] += taken if number else []
-    return seconds
+        for name, task in tasks.items():
+            before = time.process_time()
+            taken = [timed(task) for _ in range(STEPS)]
+            used = (time.process_time() - before) / STEPS
+            if number:
+                seconds[name] += taken
+                cpu[name].append(used)
+    return seconds, cpu
 
 
 def timed(task: Callable[[], object]) -> float:

@@ -1,7 +1,8 @@
 """A training that is killed ten times ends in the bytes of one that is not."""
 
 import hashlib
-import itertools
+import os
+import select
 import signal
 import subprocess
 import sys
@@ -22,55 +23,78 @@ SETTINGS = {
     "train__batch_size": 1,
     "train__picture_epochs": 2,
     "train__save_minutes": 0.0,  # after every batch
+    "model__encoder__depth": 2,  # starts the sooner
+    "model__encoder__width": 2,
 }
+ARGUMENTS = ("train", "--dataset", "../dataset", "--out", "model", "--curves", "curves")
+# Imports once what each start would import for seconds, then forks a `factory train` a line.
+STARTER = f"""
+import os, sys
+import factory_core.cli, factory_core.train.stage
+for line in sys.stdin:
+    child = os.fork()
+    if not child:
+        log = os.open("log", os.O_CREAT | os.O_APPEND | os.O_WRONLY)
+        os.dup2(log, 1), os.dup2(log, 2)
+        sys.argv = ["factory", *{ARGUMENTS!r}]
+        factory_core.cli.main()
+        os._exit(0)
+    print(child, flush=True)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
 
 
 @pytest.mark.slow
 def test_ends_in_the_same_bytes(tmp_path):
-    inputs = write_inputs(tmp_path)
-    run_dataset(config(**SETTINGS), **inputs, out=tmp_path / "dataset")
+    run_dataset(config(**SETTINGS), **write_inputs(tmp_path), out=tmp_path / "dataset")
     for name in ("once", "killed"):
         (tmp_path / name).mkdir()
         OmegaConf.save(config(**SETTINGS), tmp_path / name / "params.yaml")
-    assert start(tmp_path / "once").wait() == 0
+    command = [Path(sys.executable).with_name("factory"), *ARGUMENTS]
+    subprocess.run(command, cwd=tmp_path / "once", check=True)
+    killed = tmp_path / "killed"
     moments = np.random.default_rng(0)
-    for kill in range(KILLS):
-        process = start(tmp_path / "killed")
-        wait_for_moment(tmp_path / "killed", process, kill, moments)
-        process.send_signal(signal.SIGKILL)
-        assert process.wait() == -signal.SIGKILL, f"it had ended before kill {kill}"
-        assert not (tmp_path / "killed/model").exists()
-    assert start(tmp_path / "killed").wait() == 0
-    assert bytes_of(tmp_path / "killed") == bytes_of(tmp_path / "once")
-    assert sorted(p.name for p in (tmp_path / "killed").iterdir()) == [
-        "curves", "log", "model", "params.yaml",
-    ]  # fmt: skip
+    with subprocess.Popen(
+        [sys.executable, "-c", STARTER],
+        cwd=killed,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as starter:
+        for kill in range(KILLS):
+            process = start(starter)
+            wait_for_moment(killed, starter, kill, moments)
+            os.kill(process, signal.SIGKILL)
+            status = int(starter.stdout.readline())
+            assert status == -signal.SIGKILL, f"kill {kill}: {(killed / 'log').read_text()}"
+            assert not (killed / "model").exists()
+        start(starter)
+        assert int(starter.stdout.readline()) == 0, (killed / "log").read_text()
+        starter.stdin.close()
+    assert bytes_of(killed) == bytes_of(tmp_path / "once")
+    names = sorted(path.name for path in killed.iterdir())
+    assert names == ["curves", "log", "model", "params.yaml"]
 
 
-def start(root):
-    command = [Path(sys.executable).with_name("factory"), "train", "--dataset", "../dataset"]
-    command += ["--out", "model", "--curves", "curves"]
-    with (root / "log").open("a") as log:
-        return subprocess.Popen(command, cwd=root, stdout=log, stderr=log)
+def start(starter):
+    """Number of a new process that trains."""
+    print("go", file=starter.stdin, flush=True)
+    return int(starter.stdout.readline())
 
 
-def wait_for_moment(root, process, kill, moments):
-    """Early in the start, some checkpoints on, or while models are written; then a bit more.
+def wait_for_moment(root, starter, kill, moments):
+    """Early, some checkpoints on, or while models are written; then a bit more.
 
     The moments are counted in what the process has done, so that a slow machine sees as many.
     """
-    pattern = {0: "", 8: "model.keras", 9: "model.onnx"}.get(kill, "checkpoint/state.npz")
-    changes = int(moments.integers(1, 3)) if pattern.startswith("checkpoint") else 0
-    before = seen = changed(root, pattern)
-    for _ in itertools.count():
-        if process.poll() is not None:
-            return
-        now = changed(root, pattern)
-        if now != seen:
-            seen, changes = now, changes - 1
-        if changes <= 0 and (now != before or (before and changes == 0)):
-            break
-        time.sleep(0.002)
+    name, changes = {0: ("", 1), 8: ("model.keras", 1), 9: ("model.onnx", 1)}.get(
+        kill, ("checkpoint/state.npz", int(moments.integers(1, 4)))
+    )
+    seen = changed(root, name)
+    while changes and not select.select([starter.stdout], [], [], 0.002)[0]:
+        now = changed(root, name)
+        changes -= now != seen
+        seen = now
     time.sleep(moments.uniform(0, 0.05))
 
 
