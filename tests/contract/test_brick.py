@@ -1,5 +1,7 @@
 """What every brick promises, tested for each YAML in the folders of their kinds."""
 
+import warnings
+
 import keras
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from factory_core.kernel import config
 from factory_core.kernel.errors import ConfigError
 from factory_core.kernel.parts import list_parts, load_part
 from factory_core.models.bricks.interface import Bricks
+from tests.contract.networks import network_of
 from tests.models.compose import model_from_yaml
 
 KINDS = ("block", "attention", "skip", "normalisation", "activation", "upsampling", "neck")
@@ -15,7 +18,7 @@ OPTIONS = [(kind, part.name) for kind in KINDS for part in list_parts(kind)]
 IDS = [f"{kind} {name}" for kind, name in OPTIONS]
 SIDES = (8, 12)
 # What a network may hand over: fewer channels than there are groups, and odd ones.
-CHANNELS = (2, 3, 6)
+CHANNELS = (3, *(pytest.param(count, marks=pytest.mark.slow) for count in (2, 6)))
 
 
 def brick(kind, name, **fields):
@@ -46,15 +49,18 @@ def applied(kind, name, x, *, label, **options):
     return part(x, name=label)
 
 
+@pytest.fixture(scope="module", params=CHANNELS, ids="{} channels".format)
+def channels(request):
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def every_brick():
-    """One network with every brick on maps of every number of channels: built once."""
+def every_brick(channels):
+    """One network with every brick."""
     image = keras.Input((*SIDES, 3))
-    maps = {c: keras.layers.Conv2D(c, 1, name=f"map_{c}")(image) for c in CHANNELS}
+    x = keras.layers.Conv2D(channels, 1, name="map")(image)
     outputs = {
-        f"{kind} {name} {channels}": applied(kind, name, x, label=f"{kind}_{name}_{channels}")
-        for kind, name in OPTIONS
-        for channels, x in maps.items()
+        f"{kind} {name}": applied(kind, name, x, label=f"{kind}_{name}") for kind, name in OPTIONS
     }
     return keras.Model(image, outputs)
 
@@ -70,9 +76,8 @@ def outputs(every_brick, image):
 
 
 @pytest.mark.parametrize(("kind", "name"), OPTIONS, ids=IDS)
-@pytest.mark.parametrize("channels", CHANNELS)
-def test_gives_finite_maps_of_the_shape_of_its_kind(outputs, kind, name, channels):
-    found = outputs[f"{kind} {name} {channels}"]
+def test_gives_finite_maps_of_the_shape_of_its_kind(outputs, channels, kind, name):
+    found = outputs[f"{kind} {name}"]
     rows, columns = SIDES
     given = {
         "block": (rows, columns, 6),
@@ -88,6 +93,7 @@ def test_gives_finite_maps_of_the_shape_of_its_kind(outputs, kind, name, channel
     assert found.std() > 0.01
 
 
+@pytest.mark.slow
 def test_is_the_same_after_saving_and_loading(every_brick, outputs, image, tmp_path):
     for weight in every_brick.weights:  # no layer may come back as it begins
         weight.assign(weight * 0.9 + 0.01)
@@ -98,14 +104,32 @@ def test_is_the_same_after_saving_and_loading(every_brick, outputs, image, tmp_p
         np.testing.assert_array_equal(value, again[key], err_msg=key)
 
 
+@pytest.mark.slow
+def test_onnx_gives_what_keras_gives(every_brick, outputs, image, tmp_path):
+    import onnxruntime
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # Keras patches numpy for tf2onnx
+        every_brick.export(tmp_path / "bricks.onnx", format="onnx", verbose=False)
+    session = onnxruntime.InferenceSession(
+        tmp_path / "bricks.onnx", providers=["CPUExecutionProvider"]
+    )
+    port = session.get_inputs()[0].name
+    found = dict(zip(outputs, session.run(list(outputs), {port: image}), strict=True))
+    for key, value in outputs.items():
+        np.testing.assert_allclose(value, found[key], atol=1e-4, err_msg=key)
+
+
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("name", [name for kind, name in OPTIONS if kind == "block"])
 def test_blocks_shrink_by_their_stride(name, stride):
-    x = keras.Input((*SIDES, 6))
-    found = applied("block", name, x, label=name, stride=stride)
+    with keras.StatelessScope(initialize_variables=False):
+        x = keras.Input((*SIDES, 6))
+        found = applied("block", name, x, label=name, stride=stride)
     assert found.shape == (None, SIDES[0] // stride, SIDES[1] // stride, 6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for kind, name in OPTIONS if kind == "block"])
 def test_blocks_see_further_with_dilation(name):
     """What a block of dilation 3 sees of one pixel lies further away, and nothing nearer is new."""
@@ -124,16 +148,18 @@ def test_blocks_see_further_with_dilation(name):
 @pytest.mark.parametrize("factor", [2, 4])
 @pytest.mark.parametrize("name", [name for kind, name in OPTIONS if kind == "upsampling"])
 def test_upsampling_takes_powers_of_two(name, factor):
-    x = keras.Input((4, 6, 3))
-    found = applied("upsampling", name, x, label=name, factor=factor)
+    with keras.StatelessScope(initialize_variables=False):
+        x = keras.Input((4, 6, 3))
+        found = applied("upsampling", name, x, label=name, factor=factor)
     assert found.shape == (None, 4 * factor, 6 * factor, 3)
 
 
 @pytest.mark.parametrize("levels", [1, 2, 3, 5])
 @pytest.mark.parametrize("name", [name for kind, name in OPTIONS if kind == "neck"])
 def test_necks_keep_the_sides_of_every_level(name, levels):
-    features = [keras.Input((64 >> level, 32 >> level, 2 + level)) for level in range(levels)]
-    found = brick("neck", name)(features, 4, bricks=BRICKS, name="neck")
+    with keras.StatelessScope(initialize_variables=False):
+        features = [keras.Input((64 >> level, 32 >> level, 2 + level)) for level in range(levels)]
+        found = brick("neck", name)(features, 4, bricks=BRICKS, name="neck")
     shapes = [(None, 64 >> level, 32 >> level, 4) for level in range(levels)]
     assert [x.shape for x in found] == shapes
 
@@ -159,8 +185,8 @@ def test_every_option_builds_in_the_models_that_have_its_kind(kind, name):
         overrides = [f"{kind}={name}"]
         overrides += [f"block@encoder.bricks.block={name}"] if kind == "block" else []
         built = model_from_yaml(model, *overrides)
-        image = keras.Input((32, 32, 3))
-        assert built.network(image, num_classes=2).shape[0] is None
+        network = network_of(built, weights=False)
+        assert network.output_shape[0] is None
 
 
 @pytest.mark.parametrize(
