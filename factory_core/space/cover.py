@@ -18,7 +18,7 @@ from factory_core.space.space import Product, Space
 Choice = tuple[str, str]
 Pair = frozenset[Choice]
 # Rows that are tried for each that is taken.
-TRIED = 6
+TRIED = 12
 
 
 def pairs_of(product: Product) -> Iterator[Pair]:
