@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import inspect
 import json
+import sys
 from collections.abc import Iterator
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from factory_core.kernel.parts import Part, kinds, list_parts
 from factory_core.sources.shapes import FEATURES, Loss
 
 DOCS = Path(__file__).parent
+PICTURE = "postprocess_{}.png"
 
 
 def on_files(files: Files, config: object) -> Files:
@@ -31,7 +34,22 @@ def on_files(files: Files, config: object) -> Files:
     }
     for path, lines in pages.items():
         files.append(File.generated(config, path, content="\n".join(lines) + "\n"))
+    for name, png in _pictures().items():
+        files.append(File.generated(config, f"reference/{PICTURE.format(name)}", content=png))
     return files
+
+
+@cache
+def _pictures() -> dict[str, bytes]:
+    """What each post-processing does to a small scene, by its name."""
+    # Hooks are no package: MkDocs loads this file by its path.
+    sys.path.insert(0, str(DOCS))
+    try:
+        draw = import_module("before_and_after").draw
+    finally:
+        sys.path.remove(str(DOCS))
+    drawn = {part.name: draw(part) for part in list_parts("postprocess")}
+    return {name: png for name, png in drawn.items() if png is not None}
 
 
 def _commands() -> Iterator[str]:
@@ -69,6 +87,8 @@ def _parts() -> Iterator[str]:
 def _part(part: Part) -> Iterator[str]:
     yield f"### {part.name} {{ #{part.kind}-{part.name} }}\n\n*{part.help}*\n"
     yield f"{_docstring(part.target)}\n"
+    if part.kind == "postprocess" and part.name in _pictures():
+        yield f"![before and after]({PICTURE.format(part.name)})\n"
     yield f"`{part.target}`, under the key `{part.key}`.\n"
     if part.fields:
         yield "| field | default |\n| --- | --- |"
