@@ -33,7 +33,8 @@ class Curves:
         val: Windows to choose from.
         stats: Of the dataset.
         model: Decodes what the network gives.
-        picture_epochs: Epochs from one picture to the next; 0 draws none.
+        picture_epochs: Epochs from one picture to the next, the first epoch has one too; 0 draws
+            none.
     """
 
     def __init__(
@@ -56,7 +57,7 @@ class Curves:
 
     def draw(self, epoch: int, network: keras.Model) -> None:
         """Keep a picture of what `network` finds, if it is the turn of this epoch."""
-        if not self.picture_epochs or (epoch + 1) % self.picture_epochs:
+        if not self.samples or (epoch and (epoch + 1) % self.picture_epochs):
             return
         images = np.stack([sample.image for sample in self.samples])
         outputs = self.model.decode(ops.convert_to_tensor(network.predict_on_batch(images)))

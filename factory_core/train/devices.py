@@ -43,9 +43,9 @@ class Placement:
 class Distributed(Placement):
     """The devices of a strategy of TensorFlow; each learns from its part of every batch.
 
-    Keras' `fit` would take its batches from a dataset of TensorFlow that it splits itself; here
-    they come from the feed, so that they are the same ones as on one device, and Keras' own
-    compiled step gets the part of each device.
+    Keras' step of training runs on each device. What Keras 3.15 builds around it fails with
+    several workers (it takes the mean of a loss, a single number, over a dimension), and its `fit`
+    would split the batches of a dataset of TensorFlow; here they are those of one device.
 
     Args:
         strategy: Of `tf.distribute`.
@@ -56,6 +56,7 @@ class Distributed(Placement):
         self.strategy = strategy
         self.count = strategy.num_replicas_in_sync
         self.chief = chief
+        self._compiled: Any = None
 
     def scope(self) -> AbstractContextManager[Any]:
         """That of the strategy."""
@@ -74,10 +75,10 @@ class Distributed(Placement):
                 f"batches of {len(images)} windows. Use {fits}, and at most the windows of train."
             )
         with self.strategy.scope():
-            network.make_train_function()
+            if self._compiled is None:
+                self._compiled = self._compile(network)
             network.reset_metrics()
-            batch = (self._shared(images), self._shared(target), None)
-            return float(network.train_function(iter([batch]))["loss"])
+            return float(self._compiled(self._shared(images), self._shared(target)))
 
     def agree(self, numbers: Sequence[float]) -> list[float]:
         """The numbers of the first device: other processors may round otherwise."""
@@ -91,6 +92,16 @@ class Distributed(Placement):
 
         result = self.strategy.run(tf.function(of_first))
         return [float(x) for x in self.strategy.experimental_local_results(result)[0]]
+
+    def _compile(self, network: keras.Model) -> Any:
+        """The step of all devices, which gives the mean of their losses."""
+        import tensorflow as tf
+
+        def step(images: Any, target: Any) -> Any:
+            found = self.strategy.run(network.train_step, args=((images, target),))
+            return self.strategy.reduce("MEAN", found["loss"], axis=None)
+
+        return tf.function(step, reduce_retracing=True)
 
     def _shared(self, values: np.ndarray) -> Any:
         size = len(values) // self.count

@@ -13,6 +13,7 @@ import onnx
 import onnxruntime
 import pytest
 from omegaconf import OmegaConf
+from PIL import Image
 
 from factory_core.dataset.shards import Shards
 from factory_core.dataset.stage import run as run_dataset
@@ -70,6 +71,14 @@ def test_writes_a_model_and_its_curves(trained):
     plots = root / "curves/plots/metrics"
     for name in ("train/loss.tsv", "val/loss.tsv", "val/quality.tsv", "learning_rate.tsv"):
         assert len((plots / name).read_text().splitlines()) == 1 + 3
+    pictures = root / "curves/plots/images/validation"
+    assert names_in(pictures) == ["epoch_0001.png", "epoch_0002.png"]
+    with Image.open(pictures / "epoch_0001.png") as picture:
+        width, height = picture.size
+        colours = {colour for _, colour in picture.convert("RGB").getcolors(width * height)}
+    assert width == 8 + 3 * (224 + 8)
+    assert height == 22 * 3 + 4 * (224 + 8)
+    assert (86, 180, 233) in colours  # of the class, in the legend
     assert names_in(root) == ["curves", "model"]
 
 
