@@ -12,7 +12,7 @@ from factory_core.kernel.parts import list_parts
 
 def names_of(kind: type) -> list[str]:
     """The files of `conf/loss/` whose class is a `kind`."""
-    return [part.name for part in list_parts("loss") if issubclass(_class(part.target), kind)]
+    return [part.name for part in list_parts("loss") if issubclass(class_of(part.target), kind)]
 
 
 def value_and_gradient(loss: Any, target: np.ndarray, output: np.ndarray) -> tuple[Any, np.ndarray]:
@@ -25,7 +25,8 @@ def value_and_gradient(loss: Any, target: np.ndarray, output: np.ndarray) -> tup
     return float(value), tape.gradient(value, variable).numpy()
 
 
-def _class(target: str) -> type:
+def class_of(target: str) -> type:
+    """The class that a dotted path names."""
     module, _, name = target.rpartition(".")
     found: type = getattr(importlib.import_module(module), name)
     return found
