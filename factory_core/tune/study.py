@@ -16,7 +16,7 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from factory_core.kernel import config
+from factory_core.kernel import config, io
 from factory_core.kernel.compute import progress
 from factory_core.kernel.errors import ConfigError, OutputError
 from factory_core.tune import experiments
@@ -56,6 +56,8 @@ def tune(file: Path, *, root: Path = Path()) -> Iterator[str]:
     base = git("rev-parse", "HEAD", root=root)
     stage = find_stage(root, plan.metrics)
     config.compose(root, overrides=_first_overrides(search))
+    if (root / plan.metrics).is_file():
+        metric_of(io.read_json(root / plan.metrics), plan)
     place = Workplace(root, folder, base)
     with _alone(folder):
         study = _open_study(search, folder=folder, base=base)

@@ -111,6 +111,7 @@ def test_finds_the_stage_and_refuses_what_cannot_be_searched(pipeline):
     )
     for changed, message in [
         ({"metrics": "val.json"}, "There are: evaluation/test/metrics.json"),
+        ({"metric": "f2"}, "It has: f1, classes.car"),
         ({"space": "{train.rat: {low: 0.1, high: 1.0}}"}, "rat"),
         ({"space": "{net: [plan, deep]}"}, "plan"),
     ]:
