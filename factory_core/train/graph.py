@@ -66,5 +66,6 @@ def build_deployed(network: keras.Model, model: Model, stats: Stats) -> keras.Mo
     image = keras.Input(shape, dtype=stats.dtype, name="image")
     # A model that was compiled would be saved with its loss and its optimiser.
     plain = keras.Model(network.inputs[0], network.outputs[0], name=network.name)
-    outputs = model.decode(plain(ops.cast(image, "float32")))
+    # Said, for a layer whose default is another would turn those after it to training.
+    outputs = model.decode(plain(ops.cast(image, "float32"), training=False))
     return keras.Model(image, outputs, name="deployed")

@@ -26,8 +26,9 @@ def main(folder: Path) -> None:
 def forward(deployed: keras.Model, values: list[np.ndarray], images: np.ndarray) -> dict:
     """Outputs of a graph for the weights in the order of `get_weights`."""
     of = {id(v): value for v, value in zip(deployed.weights, values, strict=True)}
+    # The seed of a dropout is no weight, and is not asked for here.
     trainable, others = (
-        [of[id(v)] for v in variables]
+        [of.get(id(v), np.zeros(v.shape, v.dtype)) for v in variables]
         for variables in (deployed.trainable_variables, deployed.non_trainable_variables)
     )
     for variable in deployed.weights:
