@@ -47,7 +47,7 @@ def _held(options: Mapping[str, Sequence[str]], space: Space, *, model: str) -> 
     told = [
         f"{address} {'/'.join(names)}"
         for address, names in options.items()
-        if len(names) <= 3 and any(other.get(address) not in (None, names) for other in others)
+        if len(names) <= 5 and any(other.get(address) not in (None, names) for other in others)
     ]
     return f"   ({', '.join(told)})" if told else ""
 
