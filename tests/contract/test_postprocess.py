@@ -223,6 +223,14 @@ def test_many_on_one_spot_are_no_more_than_many(name, shape):
     assert len(part_of(name)(many)) <= 9 * len(many)  # a line may be cut into a few pieces
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["non_maximum_suppression", "weighted_box_fusion", "back_off"])
+def test_a_million_on_one_spot(name):
+    many = detections("polygons", 0).iloc[:1].loc[np.zeros(1_000_000, int)].reset_index(drop=True)
+    many["score"] = np.random.default_rng(0).random(len(many))
+    assert len(part_of(name)(many)) == 1
+
+
 @pytest.mark.parametrize("name", ON_SCORE_MAPS + VECTORISERS)
 @patient
 @given(score_map=score_maps())
