@@ -96,6 +96,17 @@ def test_opening_parts_and_closing_joins():
     assert len(Polygonise()(Closing(2.0)(score_map(cracked)))) == 1
 
 
+@pytest.mark.parametrize("radius_m", [1, 2, 4])
+@pytest.mark.parametrize("part", [Opening, Closing])
+def test_opening_and_closing_have_no_seams_and_no_second_time(part, radius_m, monkeypatch):
+    given = score_map(noise(4))
+    whole = part(radius_m)(given)
+    assert (whole.scores != given.scores).any()
+    monkeypatch.setattr(bands, "STRIP_PX", 3)
+    np.testing.assert_array_equal(part(radius_m)(given).scores, whole.scores)
+    np.testing.assert_array_equal(part(radius_m)(whole).scores, whole.scores)
+
+
 def test_a_radius_below_half_a_pixel_changes_nothing():
     band = noise()
     assert (Opening(0.4)(score_map(band)).scores[0] == band).all()
