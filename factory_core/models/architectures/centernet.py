@@ -76,7 +76,7 @@ class CenterNet(Model):
         heat = head(heat, num_classes, name="centre", bias=logit)
         sides = head(sides, 4, name="sides", bias=1.0)
         sides = ops.softplus(sides) * (2.0 * self.stride_px)
-        return layers.Concatenate(name="centre_and_sides")([heat, sides])
+        return layers.Concatenate(dtype="float32", name="centre_and_sides")([heat, sides])
 
     def encode(
         self, labels: Sequence[Boxes], *, shape: tuple[int, int], num_classes: int

@@ -39,7 +39,7 @@ class GaussianFCOS(DenseModel):
         """Offset, deviations, skew, the logit of the centre-ness, logits of the classes."""
         box = self.tower(x, name=f"{name}_box")
         classes = self.tower(x, name=f"{name}_class")
-        return layers.Concatenate(name=f"{name}_all")(
+        return layers.Concatenate(dtype="float32", name=f"{name}_all")(
             [
                 head(box, 2, name=f"{name}_offset"),
                 head(box, 2, name=f"{name}_deviations", bias=1.0),

@@ -42,7 +42,7 @@ class GFL(DenseModel):
         """Logits of the distances to four sides and of the classes."""
         box = self.tower(x, name=f"{name}_box")
         classes = self.tower(x, name=f"{name}_class")
-        return layers.Concatenate(name=f"{name}_all")(
+        return layers.Concatenate(dtype="float32", name=f"{name}_all")(
             [
                 head(box, 4 * (BINS + 1), name=f"{name}_sides") + FIRST_SIDES,
                 head(classes, num_classes, name=f"{name}_classes", bias=FIRST_LOGIT),

@@ -37,7 +37,7 @@ class OrientedFCOS(DenseModel):
         """Four raw distances, the angle, the logit of the centre-ness, logits of the classes."""
         box = self.tower(x, name=f"{name}_box")
         classes = self.tower(x, name=f"{name}_class")
-        return layers.Concatenate(name=f"{name}_all")(
+        return layers.Concatenate(dtype="float32", name=f"{name}_all")(
             [
                 head(box, 4, name=f"{name}_sides", bias=1.0),
                 head(box, 1, name=f"{name}_angle"),

@@ -72,7 +72,7 @@ class YOLOX(PyramidModel):
         place = places(x, stride_px=stride_px)
         centre = place[..., :2] + (raw[..., :2] - 1.0) * stride_px
         half = ops.exp(ops.minimum(raw[..., 2:], MOST_GROWTH)) * (stride_px / 2)
-        return layers.Concatenate(name=f"{name}_all")(
+        return layers.Concatenate(dtype="float32", name=f"{name}_all")(
             [
                 place,
                 centre - half,

@@ -68,10 +68,14 @@ class AnchorModel(DenseModel):
         box = head(box, shapes * self.numbers, name=f"{name}_boxes")
         classes = head(classes, shapes * num_classes, name=f"{name}_classes", bias=FIRST_LOGIT)
         pieces = [
-            layers.Reshape((*sides, shapes, self.numbers), name=f"{name}_boxes_apart")(box),
-            layers.Reshape((*sides, shapes, num_classes), name=f"{name}_classes_apart")(classes),
+            layers.Reshape(
+                (*sides, shapes, self.numbers), dtype="float32", name=f"{name}_boxes_apart"
+            )(box),
+            layers.Reshape(
+                (*sides, shapes, num_classes), dtype="float32", name=f"{name}_classes_apart"
+            )(classes),
         ]
-        return layers.Concatenate(name=f"{name}_all")(pieces)
+        return layers.Concatenate(dtype="float32", name=f"{name}_all")(pieces)
 
     def rows(self, x: Tensor, *, stride_px: int) -> Tensor:
         """Anchors with their places, `(batch, rows, columns, anchor * number)`."""
@@ -81,7 +85,7 @@ class AnchorModel(DenseModel):
         sizes = np.array([shape[:2] for shape in self.shapes], "float32") * stride_px
         boxes = self.boxes(x[..., : self.numbers], place[..., :2], sizes)
         found = ops.concatenate([place, boxes, x[..., self.numbers :]], axis=-1)
-        return layers.Reshape((rows, columns, shapes * (PLACE + numbers)))(found)
+        return layers.Reshape((rows, columns, shapes * (PLACE + numbers)), dtype="float32")(found)
 
 
 def moved(raw: Tensor, place: Tensor, sizes: Tensor) -> Tensor:

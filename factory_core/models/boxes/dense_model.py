@@ -76,7 +76,7 @@ class PyramidModel(Model):
     def pyramid(self, image: Tensor) -> list[Tensor]:
         """Maps of `width` channels, one a level, finest first."""
         features = self.encoder.features(image)[self.stride_px.bit_length() - 2 :]
-        maps = self.neck(features, self.width, bricks=self.bricks, name="neck")
+        maps = [*self.neck(features, self.width, bricks=self.bricks, name="neck")]
         for number in range(1, self.extra_levels + 1):
             name = f"coarser_{number}"
             maps.append(self.bricks.conv(maps[-1], self.width, name=name, stride=2))

@@ -64,11 +64,11 @@ def places(x: Tensor, *, stride_px: int) -> Tensor:
 
 
 def stack(maps: list[Tensor], *, anchors: int = 1) -> Tensor:
-    """Maps of all levels, finest first, as one `(batch, row, number)`."""
+    """Maps of all levels, finest first, as one `(batch, row, number)` float32."""
     rows = [
-        layers.Reshape((x.shape[1] * x.shape[2] * anchors, x.shape[3] // anchors))(x) for x in maps
+        ops.reshape(x, (-1, x.shape[1] * x.shape[2] * anchors, x.shape[3] // anchors)) for x in maps
     ]
-    return layers.Concatenate(axis=1, name="rows")(rows) if rows[1:] else rows[0]
+    return layers.Concatenate(axis=1, dtype="float32", name="rows")(rows) if rows[1:] else rows[0]
 
 
 def best(boxes: Tensor, scores: Tensor, *, most: int) -> dict[str, Tensor]:
