@@ -1,6 +1,6 @@
 """Seconds of each post-processing at growing numbers of objects, and over the same with geopandas.
 
-    python benchmarks/postprocess.py                     # 10,000 and 100,000 objects, a minute
+    python benchmarks/postprocess.py                     # 10,000 and 100,000 objects, three minutes
     python benchmarks/postprocess.py --large             # and 1,000,000
     python benchmarks/postprocess.py --parts opening,simplify
     python benchmarks/postprocess.py --data DIR          # and the road chain on a SpaceNet chip
