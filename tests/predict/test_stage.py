@@ -89,8 +89,8 @@ def test_windows_outside_the_area_or_without_data_are_not_computed(
     seen = []
     original = stage.load_ensemble
 
-    def counting(paths):
-        ensemble = original(paths)
+    def counting(paths, **more):
+        ensemble = original(paths, **more)
         score_maps = type(ensemble).score_maps
         monkeypatch.setattr(
             type(ensemble),
