@@ -22,7 +22,7 @@ class HubSegFormer(HubModel, ScoreMapModel):
     whose features of 1/4 and coarser are taken; the logits are float32 and made finer by 4.
 
     Args:
-        encoder: What sees the image; `hub_mit_b0` is keras-hub's own.
+        encoder: What sees the image.
         loss: What training makes small.
         width: Channels of the decoder; B0 and B1 have 256, the others 768.
         dropout: Share of the channels that a step of training leaves out before the head.

@@ -32,7 +32,7 @@ class HubBackbone(Encoder):
     (`bands.for_bands`).
 
     Where the backbone has no features at half the sides, they come from a 3 x 3 convolution of
-    stride 2 beside it, from noise.
+    stride 2 beside it, from noise. Its MiTBackbone takes square windows only.
 
     Args:
         backbone: Class in `keras_hub.models`, `ResNetBackbone`; a preset brings its own.
