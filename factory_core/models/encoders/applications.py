@@ -14,7 +14,6 @@ from keras import layers
 from factory_core.kernel.errors import nearest
 from factory_core.models.bricks.normalisation import BatchNormalisation
 from factory_core.models.encoders.bands import SHOWN
-from factory_core.models.encoders.half import half_sides
 from factory_core.models.encoders.weights_file import check_file, load_weights
 from factory_core.models.interface import Encoder, Tensor
 
@@ -24,24 +23,13 @@ class _Application(NamedTuple):
 
     Attributes:
         shown: In which values it was shown photographs, a key of `bands.SHOWN`.
-        ends: The layers that give the features of `1/2`, `1/4`, ...; the first None where it
-            has none of `1/2`, any other where no layer by name gives them.
+        ends: The layers that give the features of `1/2`, `1/4`, ...
         prepares: Whether it can be built without its own preparation of the image.
     """
 
     shown: str
-    ends: tuple[str | _Before | None, ...]
+    ends: tuple[str, ...]
     prepares: bool = False
-
-
-class _Before(NamedTuple):
-    """What the layer of this name is given, or the last of all.
-
-    Attributes:
-        layer: Its name.
-    """
-
-    layer: str | None
 
 
 def _resnet(blocks: tuple[int, ...], end: str) -> tuple[str, ...]:
@@ -50,11 +38,6 @@ def _resnet(blocks: tuple[int, ...], end: str) -> tuple[str, ...]:
 
 def _efficientnet_v2(*fine: str) -> tuple[str, ...]:
     return (*fine, "block4a_expand_activation", "block6a_expand_activation", "top_activation")
-
-
-def _convnext(name: str) -> tuple[_Before | None, ...]:
-    shrinking = (f"convnext_{name}_downsampling_block_{number}" for number in range(3))
-    return (None, *map(_Before, shrinking), _Before(None))
 
 
 _DENSENET = ("conv1_relu", "pool2_relu", "pool3_relu", "pool4_relu", "relu")
@@ -106,8 +89,6 @@ APPLICATIONS = {
     ),
     "MobileNetV3Small": _Application("tf", _MOBILENET_V3_SMALL, prepares=True),
     "MobileNetV3Large": _Application("tf", _MOBILENET_V3_LARGE, prepares=True),
-    "ConvNeXtTiny": _Application("torch", _convnext("tiny"), prepares=True),
-    "ConvNeXtSmall": _Application("torch", _convnext("small"), prepares=True),
 }
 NORMALISATION = BatchNormalisation()
 
@@ -124,8 +105,8 @@ class KerasApplication(Encoder):
     for as many bands as the data has is taken as it is.
 
     Moving averages of batch normalisation follow faster than Keras' own, as in our bricks.
-    ConvNeXt has no features at half the sides: they come from a 3 x 3 convolution of stride 2
-    beside it, from noise.
+    ConvNeXt is not among them: its GELU and its grouped convolutions have no ONNX. The block
+    `convnext` of our own encoders has.
 
     Args:
         name: As Keras writes it, `ResNet50V2`.
@@ -159,10 +140,7 @@ class KerasApplication(Encoder):
         for layer in inner.layers:
             if isinstance(layer, layers.BatchNormalization):
                 layer.momentum = NORMALISATION.momentum
-        found = inner(image)
-        # Keras gives a single output without a list.
-        found = list(found) if len(inner.outputs) > 1 else [found]
-        return found if len(found) == self.depth else [half_sides(image), *found]
+        return list(inner(image))
 
     def load_pretrained(self, network: Any, *, bands: Sequence[str]) -> None:
         """Give the encoder in `network` the weights of its file.
@@ -205,13 +183,5 @@ class KerasApplication(Encoder):
             if isinstance(layer, (layers.Rescaling, layers.Normalization)):
                 prepared = layer.output
         ends = APPLICATIONS[self.name].ends[: self.depth]
-        outputs = [_output(whole, end) for end in ends if end is not None]
+        outputs = [whole.get_layer(end).output for end in ends]
         return keras.Model(prepared, outputs, name=self._inner_name)
-
-
-def _output(whole: keras.Model, end: str | _Before) -> Tensor:
-    if isinstance(end, str):
-        return whole.get_layer(end).output
-    names = [operation.name for operation in whole.operations]
-    last = names.index(end.layer) if end.layer else len(names)
-    return whole.operations[last - 1].output
