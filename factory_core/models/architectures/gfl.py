@@ -16,7 +16,7 @@ from factory_core.models.interface import DistributionLoss, Task, Tensor
 
 # Distances before training: mostly below three strides. An even distribution begins at eight,
 # around a box that no object fills, and no score grows until it does.
-FIRST_SIDES = np.tile(np.arange(BINS + 1, dtype="float32") * -0.5, 4)
+FIRST_SIDE = np.arange(BINS + 1, dtype="float32") * -0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +44,7 @@ class GFL(DenseModel):
         classes = self.tower(x, name=f"{name}_class")
         return layers.Concatenate(dtype="float32", name=f"{name}_all")(
             [
-                head(box, 4 * (BINS + 1), name=f"{name}_sides") + FIRST_SIDES,
+                head(box, 4 * (BINS + 1), name=f"{name}_sides"),
                 head(classes, num_classes, name=f"{name}_classes", bias=FIRST_LOGIT),
             ]
         )
@@ -54,11 +54,14 @@ class GFL(DenseModel):
         _, height, width, _ = x.shape
         place = places(x, stride_px=stride_px)
         numbers = 4 * (BINS + 1)
-        shares = ops.softmax(ops.reshape(x[..., :numbers], (-1, height, width, 4, BINS + 1)))
+        # Not where the convolution adds its bias: tf2onnx would fuse both, and no Conv has two.
+        logits = ops.reshape(x[..., :numbers], (-1, height, width, 4, BINS + 1)) + FIRST_SIDE
+        shares = ops.softmax(logits)
         sides = ops.matmul(shares, np.arange(BINS + 1, dtype="float32")[:, None])[..., 0]
         sides = sides * float(stride_px)
         low, high = place[..., :2] - sides[..., :2], place[..., :2] + sides[..., 2:]
-        return ops.concatenate([place, low, high, x], axis=-1)
+        logits = ops.reshape(logits, (-1, height, width, numbers))
+        return ops.concatenate([place, low, high, logits, x[..., numbers:]], axis=-1)
 
     def decode(self, output: Tensor) -> dict[str, Tensor]:
         """The best candidates of a window: `boxes` `(batch, k, 4)`, `scores`, `classes`."""
