@@ -96,7 +96,7 @@ DETECTORS = {
         iou=0.4,
         models={
             "ours: centernet, efficientnet_lite0": ("model=centernet",),
-            "keras-hub RetinaNet, resnet18": ("model=hub_retinanet",),
+            "keras-hub RetinaNet, resnet18": ("model=hub_retinanet", "model.anchor_size=2.0"),
         },
     ),
 }
@@ -144,10 +144,10 @@ def prepare(name: str, *, data: Path, out: Path) -> Path:
     if not (raw / "labels").is_dir():
         WRITERS[name](data, raw)
     shutil.copy(FILES / f"{name}.yaml", root / "conf" / "experiment" / "baseline.yaml")
-    if detector.task == "segmentation":
-        (root / "conf" / "model").mkdir(exist_ok=True)
-        shutil.copy(FILES / "segmodels_unet.yaml", root / "conf" / "model")
-        shutil.copy(FILES / "segmodels_unet.py", root / root.name)
+    (root / "conf" / "model").mkdir(exist_ok=True)
+    public = "segmodels_unet" if detector.task == "segmentation" else "hub_retinanet"
+    shutil.copy(FILES / f"{public}.yaml", root / "conf" / "model")
+    shutil.copy(FILES / f"{public}.py", root / root.name)
     call(["factory", "compose"], cwd=root)
     call(["dvc", "add", "--quiet", "data/raw"], cwd=root)
     call(["dvc", "repro", *STAGES_OF_DATA], cwd=root)
@@ -191,7 +191,7 @@ def run(root: Path, name: str, model: str, *, seed: int, steps: int) -> dict[str
     """Train one model from one seed and score it, or read what an earlier call found."""
     detector = DETECTORS[name]
     choice = detector.models[model]
-    slug = "-".join(["run", *(part.partition("=")[2] for part in choice), str(steps), str(seed)])
+    slug = "-".join(["run", choice[0].partition("=")[2], str(steps), str(seed)])
     work = root / "quality" / slug
     done = work / "result.json"
     if done.is_file():
