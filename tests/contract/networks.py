@@ -78,9 +78,12 @@ def built(name: str) -> Built:
 def stirred(name: str) -> Built:
     """The same network, every weight moved: what is lost or mixed up must show."""
     found = built(name)
+    # Box models begin with scores near 0, where nothing is compared. The deepest score map takes
+    # no more than this: its logits would grow into the hundreds, and rounding with them.
+    scale = 0.03 if found.model.task == "score_map" else 0.1
     random = np.random.default_rng(0)
     for weight in found.network.trainable_variables:
-        weight.assign(weight + random.normal(scale=0.1, size=weight.shape))
+        weight.assign(weight + random.normal(scale=scale, size=weight.shape))
     return found
 
 

@@ -162,7 +162,7 @@ def test_deployed_gives_what_its_task_promises(name):
     assert found["scores"].dtype == np.float32
     assert found["scores"].min() >= 0
     assert found["scores"].max() <= 1
-    assert found["scores"].std() > 1e-3
+    assert found["scores"].max() > 1.02 * found["scores"].min()  # or nothing is compared below
     if one.model.task != "score_map":
         assert np.isfinite(found["boxes"]).all()
         assert found["classes"].dtype == np.int32
@@ -218,6 +218,8 @@ def jax_outputs(request, tmp_path_factory):
 def test_jax_gives_what_tensorflow_gives(architecture, jax_outputs):
     one = stirred(architecture)
     wanted = {key: np.asarray(value) for key, value in one.deployed(one.images()).items()}
+    error = jax_outputs / f"{architecture}.error.txt"
+    assert not error.exists(), error.read_text()
     found = dict(np.load(jax_outputs / f"{architecture}.found.npz"))
     assert export.difference(wanted, found, side_px=one.side_px) <= export.TOLERANCE
 
