@@ -13,6 +13,7 @@ from omegaconf import OmegaConf
 
 from factory_core.kernel import io
 from factory_core.kernel.geo import footprint
+from factory_core.kernel.parts import load_part
 from tests.onnx_models import write_box_model, write_oriented_box_model, write_score_model
 
 GRID = GeoBox((90, 120), Affine(1, 0, 500_000, 0, -1, 5_000_000), "EPSG:32633")
@@ -32,28 +33,18 @@ METRICS = {
 }
 CHAINS = {
     "score_map": {
-        "threshold": {"_target_": "factory_core.postprocess.threshold.Threshold", "min_score": 0.5},
-        "polygonise": {"_target_": "factory_core.postprocess.polygonise.Polygonise"},
-        "min_area": {"_target_": "factory_core.postprocess.min_area.MinArea", "min_area_m2": 2.0},
+        "threshold": load_part("postprocess", "threshold"),
+        "polygonise": load_part("postprocess", "polygonise"),
+        "min_area": load_part("postprocess", "min_area") | {"min_area_m2": 2.0},
     },
     "boxes": {
-        "min_score": {"_target_": "factory_core.postprocess.min_score.MinScore", "min_score": 0.5},
-        "geofence": {
-            "_target_": "factory_core.postprocess.geofence.Geofence",
-            "file": "fences/here.geojson",
-        },
+        "min_score": load_part("postprocess", "min_score") | {"min_score": 0.5},
+        "geofence": load_part("postprocess", "geofence") | {"file": "fences/here.geojson"},
     },
 }
-
-
 CHAINS["oriented_boxes"] = {
     **CHAINS["boxes"],
-    "non_maximum_suppression": {
-        "_target_": "factory_core.postprocess.non_maximum_suppression.NonMaximumSuppression",
-        "max_iou": 0.5,
-        "overlap_of": "geometry",
-        "per_class": True,
-    },
+    "non_maximum_suppression": load_part("postprocess", "non_maximum_suppression"),
 }
 MODELS = {
     "score_map": write_score_model,

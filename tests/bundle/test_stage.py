@@ -202,7 +202,7 @@ def test_refuses_no_test_ground_and_a_missing_raw_scene(detector):
 def test_refuses_an_impossible_chain(detector):
     detector.postprocess.order = list(reversed(detector.postprocess.order))
     detector.postprocess.tasks.threshold = {
-        "_target_": "factory_core.postprocess.threshold.Threshold",
+        "_target_": "factory_core.postprocess.score_maps.threshold.Threshold",
         "min_score": 0.5,
     }
     if "threshold" not in detector.postprocess.order:

@@ -20,8 +20,8 @@ from odc.geo.geobox import GeoBox
 from factory_core.kernel import config, io
 from factory_core.kernel.geo import ScoreMap
 from factory_core.kernel.parts import list_parts, load_part
-from factory_core.postprocess import bands
 from factory_core.postprocess.kinds import kind_of, shapes_of
+from factory_core.postprocess.score_maps import bands
 
 CRS = "EPSG:32633"
 TAXONOMY = {"classes": ["thing/tree", "thing/house"], "level": 2}

@@ -4,8 +4,8 @@ import shapely
 
 from factory_core.kernel.errors import TaxonomyError
 from factory_core.kernel.taxonomy import Taxonomy
-from factory_core.postprocess.back_off import BackOff
-from factory_core.postprocess.roll_up import RollUp
+from factory_core.postprocess.detections.back_off import BackOff
+from factory_core.postprocess.detections.roll_up import RollUp
 
 TREE = Taxonomy(
     ("aircraft/civil/airliner", "aircraft/civil/glider", "aircraft/military/fighter", "ship"), 3

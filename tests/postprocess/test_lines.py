@@ -6,14 +6,14 @@ from factory_core.kernel.errors import ConfigError
 from factory_core.kernel.geo import ScoreMap
 from factory_core.kernel.parts import load_part
 from factory_core.postprocess.chain import compose
-from factory_core.postprocess.close_gaps import CloseGaps
-from factory_core.postprocess.drop_spurs import DropSpurs
-from factory_core.postprocess.ends import find_ends
-from factory_core.postprocess.join_network import JoinNetwork
-from factory_core.postprocess.merge_collinear import MergeCollinear
-from factory_core.postprocess.min_length import MinLength
-from factory_core.postprocess.snap_ends import SnapEnds
-from factory_core.postprocess.straighten_lines import StraightenLines
+from factory_core.postprocess.lines.close_gaps import CloseGaps
+from factory_core.postprocess.lines.drop_spurs import DropSpurs
+from factory_core.postprocess.lines.ends import find_ends
+from factory_core.postprocess.lines.join_network import JoinNetwork
+from factory_core.postprocess.lines.merge_collinear import MergeCollinear
+from factory_core.postprocess.lines.min_length import MinLength
+from factory_core.postprocess.lines.snap_ends import SnapEnds
+from factory_core.postprocess.lines.straighten_lines import StraightenLines
 from tests.postprocess.made import frame
 
 

@@ -14,14 +14,14 @@ from rasterio.features import rasterize
 from factory_core.kernel import io
 from factory_core.kernel.errors import ConfigError, LabelError
 from factory_core.kernel.geo import ScoreMap
-from factory_core.postprocess import overlaps
-from factory_core.postprocess.geofence import Geofence
-from factory_core.postprocess.min_area import MinArea
-from factory_core.postprocess.min_score import MinScore
-from factory_core.postprocess.non_maximum_suppression import NonMaximumSuppression
-from factory_core.postprocess.polygonise import Polygonise
-from factory_core.postprocess.simplify import Simplify
-from factory_core.postprocess.threshold import Threshold
+from factory_core.postprocess.detections import overlaps
+from factory_core.postprocess.detections.geofence import Geofence
+from factory_core.postprocess.detections.min_score import MinScore
+from factory_core.postprocess.detections.non_maximum_suppression import NonMaximumSuppression
+from factory_core.postprocess.outlines.min_area import MinArea
+from factory_core.postprocess.outlines.simplify import Simplify
+from factory_core.postprocess.score_maps.threshold import Threshold
+from factory_core.postprocess.vectorisers.polygonise import Polygonise
 
 CRS = "EPSG:32633"
 

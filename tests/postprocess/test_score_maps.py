@@ -4,19 +4,19 @@ import shapely
 from scipy import ndimage
 from skimage.filters import apply_hysteresis_threshold
 
-from factory_core.postprocess import bands
-from factory_core.postprocess.best_class import BestClass
-from factory_core.postprocess.boxes import Boxes
-from factory_core.postprocess.centre_lines import CentreLines
-from factory_core.postprocess.fill_holes import FillHoles
-from factory_core.postprocess.gaussian import Gaussian
-from factory_core.postprocess.hysteresis_threshold import HysteresisThreshold
-from factory_core.postprocess.morphology import Closing, Opening
-from factory_core.postprocess.points import Points
-from factory_core.postprocess.polygonise import Polygonise
-from factory_core.postprocess.remove_specks import RemoveSpecks
-from factory_core.postprocess.temperature import Temperature
-from factory_core.postprocess.watershed import Watershed
+from factory_core.postprocess.score_maps import bands
+from factory_core.postprocess.score_maps.best_class import BestClass
+from factory_core.postprocess.score_maps.fill_holes import FillHoles
+from factory_core.postprocess.score_maps.gaussian import Gaussian
+from factory_core.postprocess.score_maps.hysteresis_threshold import HysteresisThreshold
+from factory_core.postprocess.score_maps.morphology import Closing, Opening
+from factory_core.postprocess.score_maps.remove_specks import RemoveSpecks
+from factory_core.postprocess.score_maps.temperature import Temperature
+from factory_core.postprocess.score_maps.watershed import Watershed
+from factory_core.postprocess.vectorisers.boxes import Boxes
+from factory_core.postprocess.vectorisers.centre_lines import CentreLines
+from factory_core.postprocess.vectorisers.points import Points
+from factory_core.postprocess.vectorisers.polygonise import Polygonise
 from tests.postprocess.made import score_map
 
 

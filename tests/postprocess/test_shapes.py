@@ -6,23 +6,25 @@ from shapely import affinity
 
 from factory_core.kernel import io
 from factory_core.kernel.errors import ConfigError
-from factory_core.postprocess.align_neighbours import AlignNeighbours
-from factory_core.postprocess.attributes import Attributes
-from factory_core.postprocess.buffer import Buffer
-from factory_core.postprocess.clip_to_geofence import ClipToGeofence
-from factory_core.postprocess.dissolve import Dissolve, MergeNear
-from factory_core.postprocess.distance_to_layer import DistanceToLayer
-from factory_core.postprocess.elongation import Elongation
-from factory_core.postprocess.fill_polygon_holes import FillPolygonHoles
-from factory_core.postprocess.mask_layer import MaskLayer
-from factory_core.postprocess.max_area import MaxArea
-from factory_core.postprocess.merge_cut import MergeCut
-from factory_core.postprocess.min_rotated_box import MinRotatedBox
-from factory_core.postprocess.regularise import Regularise
-from factory_core.postprocess.smooth import Smooth
-from factory_core.postprocess.soft_non_maximum_suppression import SoftNonMaximumSuppression
-from factory_core.postprocess.square_corners import SquareCorners
-from factory_core.postprocess.weighted_box_fusion import WeightedBoxFusion
+from factory_core.postprocess.detections.attributes import Attributes
+from factory_core.postprocess.detections.distance_to_layer import DistanceToLayer
+from factory_core.postprocess.detections.mask_layer import MaskLayer
+from factory_core.postprocess.detections.merge_cut import MergeCut
+from factory_core.postprocess.detections.soft_non_maximum_suppression import (
+    SoftNonMaximumSuppression,
+)
+from factory_core.postprocess.detections.weighted_box_fusion import WeightedBoxFusion
+from factory_core.postprocess.outlines.align_neighbours import AlignNeighbours
+from factory_core.postprocess.outlines.buffer import Buffer
+from factory_core.postprocess.outlines.clip_to_geofence import ClipToGeofence
+from factory_core.postprocess.outlines.dissolve import Dissolve, MergeNear
+from factory_core.postprocess.outlines.elongation import Elongation
+from factory_core.postprocess.outlines.fill_polygon_holes import FillPolygonHoles
+from factory_core.postprocess.outlines.max_area import MaxArea
+from factory_core.postprocess.outlines.min_rotated_box import MinRotatedBox
+from factory_core.postprocess.outlines.regularise import Regularise
+from factory_core.postprocess.outlines.smooth import Smooth
+from factory_core.postprocess.outlines.square_corners import SquareCorners
 from tests.postprocess.made import CRS, frame
 
 BOX = shapely.box(0, 0, 20, 10)

@@ -94,8 +94,10 @@ FILES = {
         package: little_parts
         postprocess:
           tasks:
-            threshold: {_target_: factory_core.postprocess.threshold.Threshold, min_score: 0.5}
-            polygonise: {_target_: factory_core.postprocess.polygonise.Polygonise}
+            threshold:
+              _target_: factory_core.postprocess.score_maps.threshold.Threshold
+              min_score: 0.5
+            polygonise: {_target_: factory_core.postprocess.vectorisers.polygonise.Polygonise}
           order: [threshold, polygonise]
         hydra: {searchpath: []}
     """,

@@ -112,7 +112,7 @@ def test_a_changed_post_processing_reruns_what_follows_and_nothing_before(releas
     source = tmp_path / "source"
     for package in ("factory_core", "hydra_plugins"):
         shutil.copytree(ROOT / package, source / package)
-    part = source / "factory_core/postprocess/min_score.py"
+    part = source / "factory_core/postprocess/detections/min_score.py"
     part.write_text(part.read_text() + "\nCHANGED = True\n")
     environment = {"PYTHONPATH": str(source)}
     assert "written" in run("factory", "compose", cwd=clone, **environment).stdout

@@ -1,0 +1,1 @@
+"""Detections -> detections: which of them stay, and what is known of them."""

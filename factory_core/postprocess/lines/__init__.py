@@ -1,0 +1,1 @@
+"""Lines -> lines: from the middles of roads to a network."""

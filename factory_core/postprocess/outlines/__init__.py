@@ -1,0 +1,1 @@
+"""Polygons -> polygons: size and shape."""

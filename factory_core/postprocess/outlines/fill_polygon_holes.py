@@ -1,0 +1,37 @@
+"""Detections -> detections: polygons without small holes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import shapely
+
+from factory_core.postprocess.kinds import Polygons
+from factory_core.postprocess.limits import refuse_below
+from factory_core.postprocess.outlines.rings import each_polygon
+
+
+@dataclass(frozen=True)
+class FillPolygonHoles:
+    """Close holes of polygons of at most `max_area_m2` square metres.
+
+    Attributes:
+        max_area_m2: Largest hole that is closed.
+    """
+
+    max_area_m2: float
+
+    def __post_init__(self) -> None:
+        refuse_below(0, self, "max_area_m2")
+
+    def __call__(self, detections: Polygons) -> Polygons:
+        """The detections without small holes."""
+        shapes = each_polygon(detections.geometry.to_numpy(), self._fill)
+        return detections.set_geometry(shapes, crs=detections.crs)
+
+    def _fill(self, polygons: np.ndarray) -> np.ndarray:
+        rings, owner = shapely.get_rings(polygons, return_index=True)
+        outer = np.append(True, owner[1:] != owner[:-1])
+        kept = outer | (shapely.area(shapely.polygons(rings)) > self.max_area_m2)
+        return np.asarray(shapely.polygons(rings[kept], indices=owner[kept]))

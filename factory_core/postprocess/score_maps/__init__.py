@@ -1,0 +1,1 @@
+"""Score maps -> score maps: which pixels are an object."""

@@ -1,0 +1,1 @@
+"""Score maps -> detections: areas, boxes, middles and points of what stands out."""
