@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from factory_core.dataset.augmentations.interface import Augmentation, Chance, check_within
+from factory_core.dataset.augmentations.interface import Augmentation, Chance
 from factory_core.dataset.augmentations.pixels import with_pixels
 from factory_core.dataset.augmentations.planes import weighed
 from factory_core.dataset.sample import Sample
+from factory_core.kernel.limits import check_within
 
 # Weights farther away than this many standard deviations are left out.
 REACH = 2.5

@@ -9,9 +9,10 @@ import numpy as np
 from affine import Affine
 from scipy import ndimage
 
-from factory_core.dataset.augmentations.interface import Augmentation, Chance, check_within
+from factory_core.dataset.augmentations.interface import Augmentation, Chance
 from factory_core.dataset.augmentations.mixing import Rectangle, join
 from factory_core.dataset.sample import Boxes, Labels, OrientedBoxes, Sample
+from factory_core.kernel.limits import check_within
 
 # Windows that are looked at for objects, and places that are tried for each object.
 DRAWS = 4

@@ -7,14 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from affine import Affine
 
-from factory_core.dataset.augmentations.interface import (
-    Augmentation,
-    Chance,
-    check_within,
-)
+from factory_core.dataset.augmentations.interface import Augmentation, Chance
 from factory_core.dataset.augmentations.planes import warp
 from factory_core.dataset.sample import OrientedBoxes, Sample
 from factory_core.kernel.errors import ConfigError
+from factory_core.kernel.limits import check_within
 
 
 @dataclass(frozen=True)

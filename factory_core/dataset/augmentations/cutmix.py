@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import shapely
 
-from factory_core.dataset.augmentations.interface import Augmentation, Chance, check_within
+from factory_core.dataset.augmentations.interface import Augmentation, Chance
 from factory_core.dataset.augmentations.mixing import Rectangle, join
 from factory_core.dataset.sample import Sample
+from factory_core.kernel.limits import check_within
 
 
 @dataclass(frozen=True)

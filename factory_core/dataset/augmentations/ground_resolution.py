@@ -8,10 +8,11 @@ import numpy as np
 from PIL import Image
 from PIL.Image import Resampling
 
-from factory_core.dataset.augmentations.interface import Augmentation, Chance, check_within
+from factory_core.dataset.augmentations.interface import Augmentation, Chance
 from factory_core.dataset.augmentations.pixels import with_pixels
 from factory_core.dataset.augmentations.planes import by_plane, weighed
 from factory_core.dataset.sample import Sample
+from factory_core.kernel.limits import check_within
 
 
 @dataclass(frozen=True)

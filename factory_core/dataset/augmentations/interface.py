@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from factory_core.dataset.sample import Sample
+from factory_core.kernel.limits import check_within
 
 
 @dataclass(frozen=True)
@@ -98,18 +99,6 @@ def augment(
 
         sample = augmentation(sample, chance=Chance(generator, draw))
     return sample
-
-
-def check_within(low: float, high: float, **values: float) -> None:
-    """Refuse fields outside `[low, high]`.
-
-    Raises:
-        ValueError: One is; names it.
-    """
-    for name, value in values.items():
-        if not low <= value <= high:
-            limits = f"lie in [{low:g}, {high:g}]" if high < np.inf else f"be at least {low:g}"
-            raise ValueError(f"`{name}` must {limits}. Received: {value}.")
 
 
 def check_rising(**values: float) -> None:

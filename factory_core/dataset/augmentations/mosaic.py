@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from factory_core.dataset.augmentations.interface import Augmentation, Chance, check_within
+from factory_core.dataset.augmentations.interface import Augmentation, Chance
 from factory_core.dataset.augmentations.mixing import Rectangle, join, moved_part
 from factory_core.dataset.sample import Labels, Sample
+from factory_core.kernel.limits import check_within
 
 
 @dataclass(frozen=True)

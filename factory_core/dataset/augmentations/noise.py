@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from factory_core.dataset.augmentations.interface import Augmentation, Chance, check_within
+from factory_core.dataset.augmentations.interface import Augmentation, Chance
 from factory_core.dataset.augmentations.pixels import with_pixels
 from factory_core.dataset.sample import Sample
+from factory_core.kernel.limits import check_within
 
 
 @dataclass(frozen=True)

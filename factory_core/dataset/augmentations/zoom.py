@@ -7,14 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from affine import Affine
 
-from factory_core.dataset.augmentations.interface import (
-    Augmentation,
-    Chance,
-    check_rising,
-    check_within,
-)
+from factory_core.dataset.augmentations.interface import Augmentation, Chance, check_rising
 from factory_core.dataset.augmentations.planes import warp
 from factory_core.dataset.sample import Sample
+from factory_core.kernel.limits import check_within
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from keras import layers
 
+from factory_core.kernel.limits import check_at_least
 from factory_core.models.bricks.interface import Bricks, Skip, Upsampling
 from factory_core.models.decoders import link
 from factory_core.models.head import head
 from factory_core.models.interface import Encoder, ScoreMapLoss, Tensor
-from factory_core.models.limits import at_least_one
 from factory_core.models.score_map import ScoreMapModel
 
 
@@ -45,7 +45,7 @@ class DLinkNet(ScoreMapModel):
     depth: int = 1
 
     def __post_init__(self) -> None:
-        at_least_one(dilations=self.dilations, width=self.width, depth=self.depth)
+        check_at_least(1, dilations=self.dilations, width=self.width, depth=self.depth)
 
     def network(self, image: Tensor, *, num_classes: int) -> Tensor:
         """Image to logits `(batch, height, width, 1 + class)`, background first."""

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from keras import layers
 
+from factory_core.kernel.limits import check_at_least
 from factory_core.models.bricks.interface import Bricks, Upsampling
 from factory_core.models.bricks.neck import aspp
 from factory_core.models.interface import Encoder, ScoreMapLoss, Tensor
-from factory_core.models.limits import at_least_one
 from factory_core.models.score_map import ScoreMapModel, full_size_logits
 
 LOW_SHARE = 48 / 256  # of the decoder's channels, for the low-level features (section 4.1)
@@ -46,7 +46,7 @@ class DeepLabV3Plus(ScoreMapModel):
     depth: int = 2
 
     def __post_init__(self) -> None:
-        at_least_one(width=self.width, depth=self.depth, rates=self.rates)
+        check_at_least(1, width=self.width, depth=self.depth, rates=self.rates)
 
     def network(self, image: Tensor, *, num_classes: int) -> Tensor:
         """Image to logits `(batch, height, width, 1 + class)`, background first."""

@@ -8,9 +8,9 @@ from typing import Any
 
 from keras import layers
 
+from factory_core.kernel.limits import check_at_least
 from factory_core.models.bricks.interface import Bricks, Upsampling, depthwise
 from factory_core.models.interface import ScoreMapLoss, Tensor
-from factory_core.models.limits import at_least_one
 from factory_core.models.pyramid_pooling import pyramid_pooling
 from factory_core.models.score_map import ScoreMapModel, full_size_logits
 
@@ -44,7 +44,7 @@ class FastScnn(ScoreMapModel):
     depth: int = 3
 
     def __post_init__(self) -> None:
-        at_least_one(width=self.width, depth=self.depth, grids=self.grids)
+        check_at_least(1, width=self.width, depth=self.depth, grids=self.grids)
 
     @property
     def divisor_px(self) -> int:

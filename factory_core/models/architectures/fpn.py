@@ -7,9 +7,9 @@ from typing import Literal
 
 from keras import layers
 
+from factory_core.kernel.limits import check_at_least
 from factory_core.models.bricks.interface import Bricks, Neck, Upsampling
 from factory_core.models.interface import Encoder, ScoreMapLoss, Tensor
-from factory_core.models.limits import at_least_one
 from factory_core.models.score_map import ScoreMapModel, full_size_logits
 
 
@@ -44,7 +44,7 @@ class Fpn(ScoreMapModel):
     stride_px: Literal[2, 4] = 4
 
     def __post_init__(self) -> None:
-        at_least_one(width=self.width, depth=self.depth)
+        check_at_least(1, width=self.width, depth=self.depth)
 
     def network(self, image: Tensor, *, num_classes: int) -> Tensor:
         """Image to logits `(batch, height, width, 1 + class)`, background first."""

@@ -8,9 +8,9 @@ from typing import Any
 
 from keras import layers
 
+from factory_core.kernel.limits import check_at_least
 from factory_core.models.bricks.interface import Bricks, Upsampling
 from factory_core.models.interface import ScoreMapLoss, Tensor
-from factory_core.models.limits import at_least_one
 from factory_core.models.score_map import ScoreMapModel, full_size_logits
 
 STEM_PX = 4
@@ -44,7 +44,7 @@ class HrNet(ScoreMapModel):
     depth: int = 2
 
     def __post_init__(self) -> None:
-        at_least_one(width=self.width, depth=self.depth, modules=self.modules)
+        check_at_least(1, width=self.width, depth=self.depth, modules=self.modules)
 
     @property
     def divisor_px(self) -> int:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from keras import layers
 
+from factory_core.kernel.limits import check_at_least
 from factory_core.models.head import head
 from factory_core.models.hub import HubModel, keras_hub, plain
 from factory_core.models.interface import Encoder, ScoreMapLoss, Tensor
-from factory_core.models.limits import at_least_one
 from factory_core.models.score_map import ScoreMapModel
 
 
@@ -34,7 +34,7 @@ class HubSegFormer(HubModel, ScoreMapModel):
     dropout: float = 0.1
 
     def __post_init__(self) -> None:
-        at_least_one(width=self.width)
+        check_at_least(1, width=self.width)
         if not 0 <= self.dropout < 1:
             raise ValueError(f"`dropout` must lie in [0, 1). Received: {self.dropout}.")
 

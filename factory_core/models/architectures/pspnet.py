@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from factory_core.kernel.limits import check_at_least
 from factory_core.models.bricks.interface import Bricks
 from factory_core.models.interface import Encoder, ScoreMapLoss, Tensor
-from factory_core.models.limits import at_least_one
 from factory_core.models.pyramid_pooling import pyramid_pooling
 from factory_core.models.score_map import ScoreMapModel, full_size_logits
 
@@ -36,7 +36,7 @@ class PspNet(ScoreMapModel):
     depth: int = 1
 
     def __post_init__(self) -> None:
-        at_least_one(width=self.width, depth=self.depth, grids=self.grids)
+        check_at_least(1, width=self.width, depth=self.depth, grids=self.grids)
 
     def network(self, image: Tensor, *, num_classes: int) -> Tensor:
         """Image to logits `(batch, height, width, 1 + class)`, background first."""

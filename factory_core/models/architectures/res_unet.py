@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from factory_core.kernel.limits import check_at_least
 from factory_core.models.bricks.interface import Bricks, Skip, Upsampling
 from factory_core.models.decoders import channels_at
 from factory_core.models.head import head
 from factory_core.models.interface import ScoreMapLoss, Tensor
-from factory_core.models.limits import at_least_one
 from factory_core.models.score_map import ScoreMapModel
 
 
@@ -43,7 +43,7 @@ class ResUNet(ScoreMapModel):
     depth: int = 1
 
     def __post_init__(self) -> None:
-        at_least_one(levels=self.levels, width=self.width, depth=self.depth)
+        check_at_least(1, levels=self.levels, width=self.width, depth=self.depth)
 
     @property
     def divisor_px(self) -> int:

@@ -9,10 +9,10 @@ from typing import Any
 
 from keras import layers
 
+from factory_core.kernel.limits import check_at_least
 from factory_core.models.bricks.interface import Bricks, Upsampling
 from factory_core.models.decoders import side_outputs
 from factory_core.models.interface import ScoreMapLoss, Tensor
-from factory_core.models.limits import at_least_one
 from factory_core.models.score_map import ScoreMapModel
 
 # Table 1 of the paper, in units of `width`: sides halved inside a stage, channels inside and
@@ -47,7 +47,7 @@ class U2Net(ScoreMapModel):
     depth: int = 1
 
     def __post_init__(self) -> None:
-        at_least_one(width=self.width, depth=self.depth)
+        check_at_least(1, width=self.width, depth=self.depth)
 
     @property
     def divisor_px(self) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from factory_core.kernel.limits import check_at_least
 from factory_core.models.boxes.anchors import Anchors, anchors
 from factory_core.models.boxes.assigner import Assigner
 from factory_core.models.boxes.geometry import as_xylwa
@@ -17,7 +18,6 @@ from factory_core.models.boxes.rows import stack
 from factory_core.models.boxes.shared import over_levels
 from factory_core.models.bricks.interface import Bricks, Neck
 from factory_core.models.interface import Encoder, Model, Tensor
-from factory_core.models.limits import at_least_one
 from factory_core.models.measure import average_precision
 
 # Sides of the anchor of a point, in strides, for assigners that ask for overlaps
@@ -54,7 +54,7 @@ class PyramidModel(Model):
     max_boxes: int = 500
 
     def __post_init__(self) -> None:
-        at_least_one(width=self.width, depth=self.depth, max_boxes=self.max_boxes)
+        check_at_least(1, width=self.width, depth=self.depth, max_boxes=self.max_boxes)
         finest = [2**level for level in range(1, self.encoder.levels + 1)]
         if self.stride_px not in finest or self.extra_levels < 0:
             raise ValueError(

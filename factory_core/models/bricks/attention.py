@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from keras import layers, ops
 
+from factory_core.kernel.limits import check_at_least
 from factory_core.models.bricks.interface import Attention
 from factory_core.models.interface import Tensor
-from factory_core.models.limits import at_least_one
 
 FEWEST_CHANNELS = 4
 
@@ -37,7 +37,7 @@ class SqueezeExcite(Attention):
     reduction: int = 16
 
     def __post_init__(self) -> None:
-        at_least_one(reduction=self.reduction)
+        check_at_least(1, reduction=self.reduction)
 
     def __call__(self, x: Tensor, *, name: str) -> Tensor:
         """`x`, each channel times 0 to 1."""
@@ -86,7 +86,7 @@ class Cbam(Attention):
     kernel_px: int = 7
 
     def __post_init__(self) -> None:
-        at_least_one(reduction=self.reduction, kernel_px=self.kernel_px)
+        check_at_least(1, reduction=self.reduction, kernel_px=self.kernel_px)
 
     def __call__(self, x: Tensor, *, name: str) -> Tensor:
         """`x`, each channel and then each place times 0 to 1."""
@@ -124,7 +124,7 @@ class Coordinate(Attention):
     reduction: int = 32
 
     def __post_init__(self) -> None:
-        at_least_one(reduction=self.reduction)
+        check_at_least(1, reduction=self.reduction)
 
     def __call__(self, x: Tensor, *, name: str) -> Tensor:
         """`x`, each row times 0 to 1 and each column times 0 to 1."""
@@ -154,7 +154,7 @@ class NonLocal(Attention):
     keys_px: int = 8
 
     def __post_init__(self) -> None:
-        at_least_one(keys_px=self.keys_px)
+        check_at_least(1, keys_px=self.keys_px)
 
     def __call__(self, x: Tensor, *, name: str) -> Tensor:
         """`x`, and a weighted sum of what the whole map holds."""

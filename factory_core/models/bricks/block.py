@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from keras import layers
 
+from factory_core.kernel.limits import check_at_least
 from factory_core.models.bricks.interface import Block, Bricks, convolution, depthwise
 from factory_core.models.interface import Tensor
-from factory_core.models.limits import at_least_one
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Bottleneck(Block):
     reduction: int = 4
 
     def __post_init__(self) -> None:
-        at_least_one(reduction=self.reduction)
+        check_at_least(1, reduction=self.reduction)
 
     def __call__(
         self,
@@ -135,7 +135,7 @@ class Dense(Block):
     convolutions: int = 3
 
     def __post_init__(self) -> None:
-        at_least_one(convolutions=self.convolutions)
+        check_at_least(1, convolutions=self.convolutions)
 
     def __call__(
         self,
@@ -173,7 +173,7 @@ class Inverted(Block):
     expansion: int = 4
 
     def __post_init__(self) -> None:
-        at_least_one(expansion=self.expansion)
+        check_at_least(1, expansion=self.expansion)
 
     def __call__(
         self,
@@ -216,7 +216,7 @@ class ConvNext(Block):
     expansion: int = 4
 
     def __post_init__(self) -> None:
-        at_least_one(kernel_px=self.kernel_px, expansion=self.expansion)
+        check_at_least(1, kernel_px=self.kernel_px, expansion=self.expansion)
 
     def __call__(
         self,

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import keras
 from keras import layers, ops
 
+from factory_core.kernel.limits import check_at_least
 from factory_core.models.bricks.interface import Bricks, Neck, depthwise
 from factory_core.models.interface import Tensor
-from factory_core.models.limits import at_least_one
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class BiFpn(Neck):
     repeats: int = 2
 
     def __post_init__(self) -> None:
-        at_least_one(repeats=self.repeats)
+        check_at_least(1, repeats=self.repeats)
 
     def __call__(
         self, features: Sequence[Tensor], width: int, *, bricks: Bricks, name: str
@@ -108,7 +108,7 @@ class Aspp(Neck):
     rates: tuple[int, ...] = (3, 6, 9)
 
     def __post_init__(self) -> None:
-        at_least_one(rates=self.rates)
+        check_at_least(1, rates=self.rates)
 
     def __call__(
         self, features: Sequence[Tensor], width: int, *, bricks: Bricks, name: str

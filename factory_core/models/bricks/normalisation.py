@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from keras import layers
 
+from factory_core.kernel.limits import check_at_least
 from factory_core.models.bricks.interface import Normalisation
 from factory_core.models.interface import Tensor
-from factory_core.models.limits import at_least_one
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class GroupNormalisation(Normalisation):
     epsilon: float = 1e-3
 
     def __post_init__(self) -> None:
-        at_least_one(groups=self.groups)
+        check_at_least(1, groups=self.groups)
 
     def __call__(self, x: Tensor, *, name: str) -> Tensor:
         """`x` normalised, its channels scaled and shifted as learnt."""

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from keras import layers
 
+from factory_core.kernel.limits import check_at_least
 from factory_core.models.bricks.interface import Bricks
 from factory_core.models.interface import Encoder, Tensor
-from factory_core.models.limits import at_least_one
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class DeepResNet(Encoder):
     depth: int = 5
 
     def __post_init__(self) -> None:
-        at_least_one(stem=self.stem, channels=self.channels, blocks=self.blocks)
+        check_at_least(1, stem=self.stem, channels=self.channels, blocks=self.blocks)
         if len(self.blocks) != len(self.channels):
             raise ValueError(
                 "`channels` and `blocks` must state as many stages. Received: "

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from keras import layers
 
+from factory_core.kernel.limits import check_at_least
 from factory_core.models.bricks.activation import Gelu
 from factory_core.models.interface import Encoder, Tensor
-from factory_core.models.limits import at_least_one
 
 # Table 6 of the paper, stage by stage. Heads have the width of the first stage's channels.
 HEADS = (1, 2, 5, 8)
@@ -40,7 +40,7 @@ class MixTransformer(Encoder):
     expansion: int = 4
 
     def __post_init__(self) -> None:
-        at_least_one(width=self.width, blocks=self.blocks, expansion=self.expansion)
+        check_at_least(1, width=self.width, blocks=self.blocks, expansion=self.expansion)
 
     @property
     def levels(self) -> int:

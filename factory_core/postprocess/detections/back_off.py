@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from factory_core.kernel.limits import check_within
 from factory_core.kernel.taxonomy import MAX_LEVELS, Taxonomy
 from factory_core.postprocess.detections.overlaps import Overlap, find_objects
 from factory_core.postprocess.kinds import Polygons
-from factory_core.postprocess.limits import refuse_outside
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class BackOff:
     taxonomy: Taxonomy
 
     def __post_init__(self) -> None:
-        refuse_outside(0, 1, self, "min_score", "max_iou")
+        check_within(0, 1, min_score=self.min_score, max_iou=self.max_iou)
 
     def __call__(self, detections: Polygons) -> Polygons:
         """One detection an object, in the order of the best ones.

@@ -12,7 +12,7 @@ from geopandas import GeoDataFrame
 
 from factory_core.kernel import io
 from factory_core.kernel.errors import ConfigError
-from factory_core.postprocess.limits import refuse_below
+from factory_core.kernel.limits import check_at_least
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,9 @@ class DistanceToLayer:
     max_m: float | None
 
     def __post_init__(self) -> None:
-        refuse_below(0, self, "min_m")
+        check_at_least(0, min_m=self.min_m)
         if self.max_m is not None:
-            refuse_below(self.min_m, self, "max_m")
+            check_at_least(self.min_m, max_m=self.max_m)
 
     def __call__(self, detections: GeoDataFrame) -> GeoDataFrame:
         """The detections at the right distance, with it.

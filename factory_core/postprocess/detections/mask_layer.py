@@ -8,8 +8,8 @@ from typing import Literal
 
 from geopandas import GeoDataFrame
 
+from factory_core.kernel.limits import check_within
 from factory_core.postprocess.detections.layers import read_area, share_inside
-from factory_core.postprocess.limits import refuse_outside
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class MaskLayer:
     min_share: float
 
     def __post_init__(self) -> None:
-        refuse_outside(1e-9, 1, self, "min_share")
+        check_within(1e-9, 1, min_share=self.min_share)
 
     def __call__(self, detections: GeoDataFrame) -> GeoDataFrame:
         """The detections that are kept, whole.

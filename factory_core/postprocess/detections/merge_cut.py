@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import shapely
 
+from factory_core.kernel.limits import check_within
 from factory_core.postprocess.detections.overlaps import Overlap, find_objects
 from factory_core.postprocess.kinds import Polygons
-from factory_core.postprocess.limits import refuse_outside
 from factory_core.postprocess.outlines.rectangles import Rectangles, rectangles_around
 from factory_core.postprocess.outlines.rings import turned
 
@@ -31,7 +31,7 @@ class MergeCut:
     per_class: bool
 
     def __post_init__(self) -> None:
-        refuse_outside(0, 1, self, "max_share")
+        check_within(0, 1, max_share=self.max_share)
 
     def __call__(self, detections: Polygons) -> Polygons:
         """One detection an object, in the order of the best ones; alone, it keeps its shape."""

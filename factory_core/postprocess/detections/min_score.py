@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from geopandas import GeoDataFrame
 
-from factory_core.postprocess.limits import refuse_outside
+from factory_core.kernel.limits import check_within
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class MinScore:
     min_score: float
 
     def __post_init__(self) -> None:
-        refuse_outside(0, 1, self, "min_score")
+        check_within(0, 1, min_score=self.min_score)
 
     def __call__(self, detections: GeoDataFrame) -> GeoDataFrame:
         """The detections that are sure enough."""

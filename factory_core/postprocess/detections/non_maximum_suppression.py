@@ -7,9 +7,9 @@ from typing import Literal
 
 import numpy as np
 
+from factory_core.kernel.limits import check_within
 from factory_core.postprocess.detections.overlaps import Overlap, find_objects
 from factory_core.postprocess.kinds import Polygons
-from factory_core.postprocess.limits import refuse_outside
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class NonMaximumSuppression:
     per_class: bool
 
     def __post_init__(self) -> None:
-        refuse_outside(0, 1, self, "max_iou")
+        check_within(0, 1, max_iou=self.max_iou)
 
     def __call__(self, detections: Polygons) -> Polygons:
         """The detections that are kept, in the order they came in."""

@@ -7,6 +7,7 @@ from functools import partial
 
 import numpy as np
 
+from factory_core.kernel.limits import check_within
 from factory_core.postprocess.detections.overlaps import (
     Overlap,
     best_first,
@@ -14,7 +15,6 @@ from factory_core.postprocess.detections.overlaps import (
     find_pairs,
 )
 from factory_core.postprocess.kinds import Polygons
-from factory_core.postprocess.limits import refuse_outside
 
 TOUCH = partial(find_pairs, overlap=Overlap("geometry"), above=0.0)
 
@@ -41,7 +41,7 @@ class SoftNonMaximumSuppression:
     def __post_init__(self) -> None:
         if not self.sigma > 0:
             raise ValueError(f"`sigma` must be above 0. Received: {self.sigma}.")
-        refuse_outside(1e-6, 1, self, "min_score")
+        check_within(1e-6, 1, min_score=self.min_score)
 
     def __call__(self, detections: Polygons) -> Polygons:
         """The detections that are kept, with lower scores, in the order they came in."""

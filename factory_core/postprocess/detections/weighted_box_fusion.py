@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from factory_core.kernel.limits import check_at_least, check_within
 from factory_core.postprocess.detections.overlaps import Overlap, find_objects
 from factory_core.postprocess.kinds import Polygons
-from factory_core.postprocess.limits import refuse_below, refuse_outside
 from factory_core.postprocess.outlines.rectangles import Rectangles, rectangles_around
 
 
@@ -33,8 +33,8 @@ class WeightedBoxFusion:
     per_class: bool
 
     def __post_init__(self) -> None:
-        refuse_outside(0, 1, self, "max_iou")
-        refuse_below(1, self, "models")
+        check_within(0, 1, max_iou=self.max_iou)
+        check_at_least(1, models=self.models)
 
     def __call__(self, detections: Polygons) -> Polygons:
         """One box an object, in the order of the best ones."""

@@ -9,8 +9,8 @@ import pandas as pd
 import shapely
 from scipy.spatial import KDTree
 
+from factory_core.kernel.limits import check_at_least, check_within
 from factory_core.postprocess.kinds import Lines
-from factory_core.postprocess.limits import refuse_below, refuse_outside
 from factory_core.postprocess.lines.ends import find_ends, outward
 
 NEAREST = 8
@@ -33,8 +33,8 @@ class CloseGaps:
     max_turn_deg: float
 
     def __post_init__(self) -> None:
-        refuse_below(0, self, "max_gap_m")
-        refuse_outside(0, 180, self, "max_turn_deg")
+        check_at_least(0, max_gap_m=self.max_gap_m)
+        check_within(0, 180, max_turn_deg=self.max_turn_deg)
 
     def __call__(self, detections: Lines) -> Lines:
         """The lines, and those that close gaps behind them."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import shapely
 
+from factory_core.kernel.limits import check_at_least
 from factory_core.postprocess.kinds import Lines
-from factory_core.postprocess.limits import refuse_below
 from factory_core.postprocess.lines.ends import find_ends
 
 
@@ -26,7 +26,7 @@ class DropSpurs:
     min_length_m: float
 
     def __post_init__(self) -> None:
-        refuse_below(0, self, "min_length_m")
+        check_at_least(0, min_length_m=self.min_length_m)
 
     def __call__(self, detections: Lines) -> Lines:
         """The lines without short side branches."""

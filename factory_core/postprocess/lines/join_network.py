@@ -9,8 +9,8 @@ import pandas as pd
 import shapely
 from geopandas import GeoDataFrame
 
+from factory_core.kernel.limits import check_at_least
 from factory_core.postprocess.kinds import Lines
-from factory_core.postprocess.limits import refuse_below
 from factory_core.postprocess.lines.ends import find_ends
 
 GRID_M = 0.001
@@ -32,7 +32,7 @@ class JoinNetwork:
     tolerance_m: float
 
     def __post_init__(self) -> None:
-        refuse_below(0, self, "tolerance_m")
+        check_at_least(0, tolerance_m=self.tolerance_m)
 
     def __call__(self, detections: Lines) -> Lines:
         """Pieces of lines between nodes."""

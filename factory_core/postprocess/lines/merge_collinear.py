@@ -9,8 +9,8 @@ import shapely
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
+from factory_core.kernel.limits import check_within
 from factory_core.postprocess.kinds import Lines
-from factory_core.postprocess.limits import refuse_outside
 from factory_core.postprocess.lines.ends import find_ends, outward
 
 
@@ -28,7 +28,7 @@ class MergeCollinear:
     max_turn_deg: float
 
     def __post_init__(self) -> None:
-        refuse_outside(0, 180, self, "max_turn_deg")
+        check_within(0, 180, max_turn_deg=self.max_turn_deg)
 
     def __call__(self, detections: Lines) -> Lines:
         """The lines, as long as they go."""

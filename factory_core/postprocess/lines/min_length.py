@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from factory_core.kernel.limits import check_at_least
 from factory_core.postprocess.kinds import Lines
-from factory_core.postprocess.limits import refuse_below
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class MinLength:
     min_length_m: float
 
     def __post_init__(self) -> None:
-        refuse_below(0, self, "min_length_m")
+        check_at_least(0, min_length_m=self.min_length_m)
 
     def __call__(self, detections: Lines) -> Lines:
         """The lines that are long enough."""

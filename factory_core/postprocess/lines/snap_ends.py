@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import shapely
 
+from factory_core.kernel.limits import check_at_least
 from factory_core.postprocess.detections.overlaps import find_owners
 from factory_core.postprocess.kinds import Lines
-from factory_core.postprocess.limits import refuse_below
 from factory_core.postprocess.lines.ends import find_ends
 
 
@@ -28,7 +28,7 @@ class SnapEnds:
     tolerance_m: float
 
     def __post_init__(self) -> None:
-        refuse_below(0, self, "tolerance_m")
+        check_at_least(0, tolerance_m=self.tolerance_m)
 
     def __call__(self, detections: Lines) -> Lines:
         """The lines, joined at their ends."""

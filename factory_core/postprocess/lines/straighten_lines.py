@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import shapely
 
+from factory_core.kernel.limits import check_at_least
 from factory_core.postprocess.kinds import Lines
-from factory_core.postprocess.limits import refuse_below
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class StraightenLines:
     tolerance_m: float
 
     def __post_init__(self) -> None:
-        refuse_below(0, self, "tolerance_m")
+        check_at_least(0, tolerance_m=self.tolerance_m)
 
     def __call__(self, detections: Lines) -> Lines:
         """The lines, straight where they may be."""

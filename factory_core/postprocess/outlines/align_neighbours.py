@@ -8,8 +8,8 @@ import numpy as np
 import shapely
 from scipy.spatial import KDTree
 
+from factory_core.kernel.limits import check_at_least, check_within
 from factory_core.postprocess.kinds import Polygons
-from factory_core.postprocess.limits import refuse_below, refuse_outside
 from factory_core.postprocess.outlines.rectangles import rectangles_around
 from factory_core.postprocess.outlines.rings import keep_valid, turned
 
@@ -32,9 +32,9 @@ class AlignNeighbours:
     max_turn_deg: float
 
     def __post_init__(self) -> None:
-        refuse_below(0, self, "radius_m")
-        refuse_below(1, self, "neighbours")
-        refuse_outside(0, 45, self, "max_turn_deg")
+        check_at_least(0, radius_m=self.radius_m)
+        check_at_least(1, neighbours=self.neighbours)
+        check_within(0, 45, max_turn_deg=self.max_turn_deg)
 
     def __call__(self, detections: Polygons) -> Polygons:
         """The detections, turned."""

@@ -9,9 +9,9 @@ import pandas as pd
 import shapely
 from geopandas import GeoDataFrame
 
+from factory_core.kernel.limits import check_at_least
 from factory_core.postprocess.detections.overlaps import find_owners
 from factory_core.postprocess.kinds import Polygons
-from factory_core.postprocess.limits import refuse_below
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class MergeNear:
     gap_m: float
 
     def __post_init__(self) -> None:
-        refuse_below(0, self, "gap_m")
+        check_at_least(0, gap_m=self.gap_m)
 
     def __call__(self, detections: Polygons) -> Polygons:
         """Polygons of which no two of a class are closer than the gap, class by class."""

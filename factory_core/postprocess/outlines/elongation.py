@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from factory_core.kernel.limits import check_at_least
 from factory_core.postprocess.kinds import Polygons
-from factory_core.postprocess.limits import refuse_below
 from factory_core.postprocess.outlines.rectangles import rectangles_around
 
 
@@ -26,8 +26,8 @@ class Elongation:
     max_ratio: float
 
     def __post_init__(self) -> None:
-        refuse_below(1, self, "min_ratio")
-        refuse_below(self.min_ratio, self, "max_ratio")
+        check_at_least(1, min_ratio=self.min_ratio)
+        check_at_least(self.min_ratio, max_ratio=self.max_ratio)
 
     def __call__(self, detections: Polygons) -> Polygons:
         """The detections of the right shape."""

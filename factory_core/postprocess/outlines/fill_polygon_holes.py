@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import shapely
 
+from factory_core.kernel.limits import check_at_least
 from factory_core.postprocess.kinds import Polygons
-from factory_core.postprocess.limits import refuse_below
 from factory_core.postprocess.outlines.rings import each_polygon
 
 
@@ -23,7 +23,7 @@ class FillPolygonHoles:
     max_area_m2: float
 
     def __post_init__(self) -> None:
-        refuse_below(0, self, "max_area_m2")
+        check_at_least(0, max_area_m2=self.max_area_m2)
 
     def __call__(self, detections: Polygons) -> Polygons:
         """The detections without small holes."""

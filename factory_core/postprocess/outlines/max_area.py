@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from factory_core.kernel.limits import check_at_least
 from factory_core.postprocess.kinds import Polygons
-from factory_core.postprocess.limits import refuse_below
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class MaxArea:
     max_area_m2: float
 
     def __post_init__(self) -> None:
-        refuse_below(0, self, "max_area_m2")
+        check_at_least(0, max_area_m2=self.max_area_m2)
 
     def __call__(self, detections: Polygons) -> Polygons:
         """The detections that are small enough."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import shapely
 
+from factory_core.kernel.limits import check_within
 from factory_core.postprocess.kinds import Polygons
-from factory_core.postprocess.limits import refuse_outside
 from factory_core.postprocess.outlines.rings import (
     Rings,
     each_polygon,
@@ -37,7 +37,7 @@ class Regularise:
     min_iou: float
 
     def __post_init__(self) -> None:
-        refuse_outside(0, 1, self, "min_iou")
+        check_within(0, 1, min_iou=self.min_iou)
 
     def __call__(self, detections: Polygons) -> Polygons:
         """The detections with regular outlines."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import shapely
 from geopandas import GeoDataFrame
 
-from factory_core.postprocess.limits import refuse_below
+from factory_core.kernel.limits import check_at_least
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Simplify:
     tolerance_m: float
 
     def __post_init__(self) -> None:
-        refuse_below(0, self, "tolerance_m")
+        check_at_least(0, tolerance_m=self.tolerance_m)
 
     def __call__(self, detections: GeoDataFrame) -> GeoDataFrame:
         """The detections with simpler outlines."""

@@ -8,7 +8,7 @@ import numpy as np
 import shapely
 from geopandas import GeoDataFrame
 
-from factory_core.postprocess.limits import refuse_outside
+from factory_core.kernel.limits import check_within
 from factory_core.postprocess.outlines.rings import Rings, each_polygon, keep_valid, rings_of
 
 MAX_ROUNDS = 6
@@ -29,7 +29,7 @@ class Smooth:
     rounds: int
 
     def __post_init__(self) -> None:
-        refuse_outside(1, MAX_ROUNDS, self, "rounds")
+        check_within(1, MAX_ROUNDS, rounds=self.rounds)
 
     def __call__(self, detections: GeoDataFrame) -> GeoDataFrame:
         """The detections with rounder shapes; points as they are."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from factory_core.kernel.limits import check_at_least, check_within
 from factory_core.postprocess.kinds import Polygons
-from factory_core.postprocess.limits import refuse_below, refuse_outside
 from factory_core.postprocess.outlines.rings import Rings, each_polygon, main_directions, rings_of
 
 
@@ -29,8 +29,8 @@ class SquareCorners:
     max_move_m: float
 
     def __post_init__(self) -> None:
-        refuse_outside(0, 45, self, "max_turn_deg")
-        refuse_below(0, self, "max_move_m")
+        check_within(0, 45, max_turn_deg=self.max_turn_deg)
+        check_at_least(0, max_move_m=self.max_move_m)
 
     def __call__(self, detections: Polygons) -> Polygons:
         """The detections with square corners."""

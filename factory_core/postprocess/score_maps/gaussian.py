@@ -8,7 +8,7 @@ import numpy as np
 from scipy import ndimage
 
 from factory_core.kernel.geo import ScoreMap, resolution_m
-from factory_core.postprocess.limits import refuse_below
+from factory_core.kernel.limits import check_at_least
 from factory_core.postprocess.score_maps.bands import in_strips, map_bands
 
 REACH = 4.0
@@ -27,7 +27,7 @@ class Gaussian:
     sigma_m: float
 
     def __post_init__(self) -> None:
-        refuse_below(0, self, "sigma_m")
+        check_at_least(0, sigma_m=self.sigma_m)
 
     def __call__(self, score_map: ScoreMap) -> ScoreMap:
         """Smooth score map."""

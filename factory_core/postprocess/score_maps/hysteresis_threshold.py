@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from factory_core.kernel.geo import ScoreMap
-from factory_core.postprocess.limits import refuse_outside
+from factory_core.kernel.limits import check_within
 from factory_core.postprocess.score_maps.bands import find_regions, map_bands
 
 
@@ -28,8 +28,8 @@ class HysteresisThreshold:
     min_peak: float
 
     def __post_init__(self) -> None:
-        refuse_outside(0, 1, self, "min_score", "min_peak")
-        refuse_outside(self.min_score, 1, self, "min_peak")
+        check_within(0, 1, min_score=self.min_score, min_peak=self.min_peak)
+        check_within(self.min_score, 1, min_peak=self.min_peak)
 
     def __call__(self, score_map: ScoreMap) -> ScoreMap:
         """Score map with zeros outside the regions that are kept."""

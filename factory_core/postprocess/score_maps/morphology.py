@@ -9,7 +9,7 @@ import numpy as np
 from skimage.morphology import closing, disk, opening
 
 from factory_core.kernel.geo import ScoreMap, resolution_m
-from factory_core.postprocess.limits import refuse_below
+from factory_core.kernel.limits import check_at_least
 from factory_core.postprocess.score_maps.bands import in_strips, map_bands
 
 
@@ -27,7 +27,7 @@ class Opening:
     radius_m: float
 
     def __post_init__(self) -> None:
-        refuse_below(0, self, "radius_m")
+        check_at_least(0, radius_m=self.radius_m)
 
     def __call__(self, score_map: ScoreMap) -> ScoreMap:
         """Score map in which scores only fall."""
@@ -48,7 +48,7 @@ class Closing:
     radius_m: float
 
     def __post_init__(self) -> None:
-        refuse_below(0, self, "radius_m")
+        check_at_least(0, radius_m=self.radius_m)
 
     def __call__(self, score_map: ScoreMap) -> ScoreMap:
         """Score map in which scores only rise."""

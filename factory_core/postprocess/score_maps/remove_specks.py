@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from factory_core.kernel.geo import ScoreMap, resolution_m
-from factory_core.postprocess.limits import refuse_below
+from factory_core.kernel.limits import check_at_least
 from factory_core.postprocess.score_maps.bands import find_regions, map_bands
 
 
@@ -25,7 +25,7 @@ class RemoveSpecks:
     min_area_m2: float
 
     def __post_init__(self) -> None:
-        refuse_below(0, self, "min_area_m2")
+        check_at_least(0, min_area_m2=self.min_area_m2)
 
     def __call__(self, score_map: ScoreMap) -> ScoreMap:
         """Score map without small regions."""

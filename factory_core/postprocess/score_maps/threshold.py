@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from factory_core.kernel.geo import ScoreMap
-from factory_core.postprocess.limits import refuse_outside
+from factory_core.kernel.limits import check_within
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Threshold:
     min_score: float
 
     def __post_init__(self) -> None:
-        refuse_outside(0, 1, self, "min_score")
+        check_within(0, 1, min_score=self.min_score)
 
     def __call__(self, score_map: ScoreMap) -> ScoreMap:
         """Score map with zeros where the score is too low."""

@@ -10,7 +10,7 @@ from skimage.morphology import local_maxima, reconstruction
 from skimage.segmentation import watershed
 
 from factory_core.kernel.geo import ScoreMap, resolution_m
-from factory_core.postprocess.limits import refuse_below
+from factory_core.kernel.limits import check_at_least
 from factory_core.postprocess.score_maps.bands import map_bands
 
 
@@ -31,7 +31,7 @@ class Watershed:
     min_neck_m: float
 
     def __post_init__(self) -> None:
-        refuse_below(0, self, "min_neck_m")
+        check_at_least(0, min_neck_m=self.min_neck_m)
 
     def __call__(self, score_map: ScoreMap) -> ScoreMap:
         """Score map with zeros on the cuts."""
