@@ -1,4 +1,6 @@
-"""What all tests share: quiet libraries, patient property tests."""
+"""What all tests share: quiet libraries, patient property tests, as many threads as trainings."""
+
+import sys
 
 from hypothesis import HealthCheck, settings
 
@@ -9,3 +11,11 @@ settings.register_profile(
     "patient", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("patient")
+
+
+def pytest_collection_finish():
+    """TensorFlow takes the number of threads before its first use only, wherever that is."""
+    if "keras" in sys.modules:
+        from factory_core.train.reproducible import pin
+
+        pin(seed=0, threads=2)
