@@ -59,6 +59,7 @@ def task_of(name):
     return getattr(importlib.import_module(module), model).task
 
 
+@pytest.mark.slow
 def test_costs_what_is_declared(name):
     """The whole model of its YAML, for 2 classes in windows of 256 pixels and 3 bands.
 

@@ -17,10 +17,10 @@ SIDE = 32
 @pytest.mark.parametrize(
     ("level", "classes"),
     [
-        pytest.param(1, ("aircraft", "ship"), id="1"),
+        pytest.param(1, ("aircraft", "ship"), id="1", marks=pytest.mark.slow),
         pytest.param(2, ("civil", "military", "ship"), id="2"),
-        pytest.param(3, ("transport", "light", "military", "ship"), id="3"),
-        pytest.param(4, ("wide", "light", "military", "ship"), id="4"),
+        pytest.param(3, ("transport", "light", "military", "ship"), id="3", marks=pytest.mark.slow),
+        pytest.param(4, ("wide", "light", "military", "ship"), id="4", marks=pytest.mark.slow),
     ],
 )
 def test_network_and_loss_follow_the_level(level, classes):

@@ -27,7 +27,12 @@ def detector(tmp_path, monkeypatch):
     Path("tree_detector/__init__.py").touch()
     OmegaConf.save(OmegaConf.create({"package": "tree_detector"}), "params.yaml")
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    _forget()  # other tests bake a detector of this name
     yield tmp_path
+    _forget()
+
+
+def _forget():
     for name in [name for name in sys.modules if name.split(".")[0] == "tree_detector"]:
         del sys.modules[name]
 

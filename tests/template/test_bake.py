@@ -141,6 +141,7 @@ def test_dvc_sees_the_raw_data(detector, tmp_path):
     assert "data/raw" in run("python", "-c", script, cwd=clone).stdout.split()
 
 
+@pytest.mark.slow
 def test_its_own_checks_pass(detector):
     assert "passed" in run("python", "-m", "pytest", "-q", "-m", "not slow", cwd=detector).stdout
 
