@@ -91,6 +91,9 @@ def train(
     member: Annotated[int, typer.Option(help="Which model of the ensemble.")] = 0,
 ) -> None:
     """Windows -> model.keras and model.onnx."""
+    from factory_core.kernel import config
+
+    import_module("factory_core.space.fit").check_fit(config.load())
     _run("train", dataset=dataset, out=out, curves=curves, member=member)
 
 
@@ -357,8 +360,13 @@ def parts(
         for part in found:
             if part.kind == name:
                 typer.echo(f"  {part.name}: {part.help}")
+                if part.brings:
+                    brought = " ".join(f"{key}={value}" for key, value in part.brings.items())
+                    typer.secho(f"      brings {brought}", dim=True)
                 for field, default in part.fields.items():
-                    typer.secho(f"      {field}: {json.dumps(default)}", dim=True)
+                    text = json.dumps(default)
+                    if "${" not in text:  # what it takes from other groups
+                        typer.secho(f"      {field}: {text}", dim=True)
 
 
 @app.command(rich_help_panel="Choices")

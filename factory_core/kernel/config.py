@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import inspect
+import re
 import sys
 import types
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -49,8 +50,37 @@ def compose(root: Path = Path(), *, overrides: Sequence[str] = ()) -> DictConfig
             config = hydra_compose("config", overrides=list(overrides))
         OmegaConf.resolve(config)
     except (HydraException, OmegaConfBaseException) as error:
-        raise ConfigError(f"{conf / 'config.yaml'} does not compose: {error}") from error
+        raise ConfigError(f"{conf / 'config.yaml'} does not compose: {_said(error)}") from error
     return config
+
+
+def _said(error: Exception) -> str:
+    """What Hydra says, without where it looked and without its advice to add a key unread."""
+    from factory_core.kernel.parts import CONF, kinds, list_parts
+
+    noise = ("To append to your", "Config search path", "provider=", "object_type=", "full_key:")
+    lines = [re.sub(r"^In '[^']*': ?", "", line.strip()) for line in str(error).splitlines()]
+    text = " ".join(line for line in lines if line and not line.startswith(noise))
+    if found := re.search(r"Could not override '([^']+)'", text):
+        name = found[1]
+        takers = [f"{p.kind}={p.name}" for p in list_parts() if name in p.brings]
+        if takers:
+            return f"nothing that is chosen takes `{name}`. What does: {', '.join(takers)}."
+        fields = [f"{part.key}.{field}" for part in list_parts() for field in part.fields]
+        known = [*kinds(), *fields, *_dotted(OmegaConf.load(CONF / "factory.yaml"))]
+        return f"there is no {name!r} to set.{nearest(name, known)}"
+    if found := re.search(r"Could not load '([^'/]+)/([^']+)'", text):
+        names = [part.name for part in list_parts(found[1])] if found[1] in kinds() else []
+        return f"{text}{nearest(found[2], names)} There are: {', '.join(names) or 'none'}."
+    return text
+
+
+def _dotted(node: Any, above: str = "") -> Iterator[str]:
+    """Every key of plain settings, as on the command line."""
+    for key in map(str, node) if isinstance(node, DictConfig) else ():
+        yield f"{above}{key}"
+        if not OmegaConf.is_interpolation(node, key):
+            yield from _dotted(node[key], f"{above}{key}.")
 
 
 def to_yaml(config: DictConfig) -> str:
@@ -267,7 +297,11 @@ def _convert(value: Any, kind: Any, *, where: str) -> Any:
         part = build(value, where=where)
         is_class = isinstance(kind, type) and not getattr(kind, "_is_protocol", False)
         if is_class and not isinstance(part, kind):
-            raise ConfigError(f"`{where}` must be a {kind.__name__}. Received: {part!r}.")
+            article = "an" if kind.__name__[0] in "AEIOU" else "a"
+            raise ConfigError(
+                f"`{where}` must be {article} {kind.__name__}. Received: {part!r}."
+                f"{_that_fit(kind, where=where)}"
+            )
         return part
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if kind is Any:
@@ -314,6 +348,16 @@ def _convert(value: Any, kind: Any, *, where: str) -> Any:
     if isinstance(kind, type) and kind not in (int, float, str, bool) and isinstance(value, kind):
         return value
     raise _wrong_type(value, kind, where)
+
+
+def _that_fit(kind: type, *, where: str) -> str:
+    """The parts of the group that `where` ends in which are of `kind`."""
+    from factory_core.kernel.parts import kinds, list_parts
+
+    group = where.rpartition(".")[2]
+    parts = list_parts(group) if group in kinds() else []
+    names = [p.name for p in parts if issubclass(part_class(p.target, where=where), kind)]
+    return f" Choose {group}: {', '.join(names)}." if names else ""
 
 
 def _wrong_type(value: Any, kind: Any, where: str) -> ConfigError:

@@ -25,6 +25,7 @@ class Part:
         key: Where its fields stand in `params.yaml`.
         help: The file's line of advice.
         fields: Every field with its default.
+        brings: What it chooses with it, option by group; each can be overridden.
     """
 
     kind: str
@@ -33,6 +34,7 @@ class Part:
     key: str
     help: str
     fields: dict[str, Any]
+    brings: dict[str, str]
 
     def as_dict(self) -> dict[str, Any]:
         """The part as plain data, for JSON."""
@@ -86,7 +88,8 @@ def _parts_in(folder: Path) -> Iterator[Part]:
         text = file.read_text(encoding="utf-8")
         comments = [line[1:].strip() for line in text.splitlines() if line.startswith("#")]
         package = next((c.split()[1] for c in comments if c.startswith("@package")), folder.name)
-        found = _first_part(yaml.safe_load(text) or {})
+        content = yaml.safe_load(text) or {}
+        found = _first_part(content)
         if found is None:
             continue
         keys, node = found
@@ -97,6 +100,7 @@ def _parts_in(folder: Path) -> Iterator[Part]:
             key=".".join(k for k in (package, *keys) if k != "_global_"),
             help=next((c for c in comments if not c.startswith("@package")), ""),
             fields={key: value for key, value in node.items() if key != "_target_"},
+            brings=_brought(content),
         )
 
 
@@ -110,3 +114,8 @@ def _first_part(node: Any) -> tuple[tuple[str, ...], Mapping[str, Any]] | None:
         if found is not None:
             return (key, *found[0]), found[1]
     return None
+
+
+def _brought(content: Mapping[str, Any]) -> dict[str, str]:
+    chosen = [entry for entry in content.get("defaults", []) if isinstance(entry, Mapping)]
+    return {group.lstrip("/"): option for entry in chosen for group, option in entry.items()}

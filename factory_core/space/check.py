@@ -14,6 +14,7 @@ from factory_core.kernel import config as configuration
 from factory_core.kernel.compute import progress
 from factory_core.kernel.errors import ConfigError
 from factory_core.space.defaults import Conf
+from factory_core.space.fit import check_fit
 from factory_core.space.space import Space
 from factory_core.space.windows import windows_of
 
@@ -76,13 +77,11 @@ def sketch_network(config: DictConfig, *, root: Path = Path()) -> Any:
     """The Keras network of a configuration, with shapes and without values.
 
     Raises:
-        ConfigError: The windows do not fit the model, or the target draws what it does not learn.
+        ConfigError: The windows, the target or the post-processing do not fit the model.
     """
     operations = import_module("factory_core.models.operations")
     model = configuration.build(config.model, where="model")
-    target = configuration.build(config.dataset.target, where="dataset.target")
-    if target.form != model.form:
-        raise ConfigError(f"The target gives {target.form}, and the model learns {model.form}.")
+    check_fit(config)
     windows, _ = windows_of(config, form=model.form, root=root)
     if windows.window_px % model.divisor_px:
         raise ConfigError(

@@ -82,6 +82,11 @@ def price(
         ConfigError: The configuration does not compose, or its parts do not fit.
     """
     config = configuration.compose(root, overrides=overrides)
+    for name in ("dataset", "train"):
+        settings = import_module(f"factory_core.{name}.stage").Settings
+        configuration.section(config, name, settings)
+    for name in ("schedule", "sampler"):
+        configuration.build(config[name], where=name)
     network = sketch_network(config, root=root)
     cost = import_module("factory_core.models.operations").cost_of(network)
     model = configuration.build(config.model, where="model")

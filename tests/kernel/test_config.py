@@ -171,12 +171,18 @@ def test_composes_own_choices_with_the_factory_s(detector):
     ("override", "message"),
     [
         pytest.param("compute.wrokers=2", "wrokers", id="misspelt key"),
-        pytest.param("compute=slurmy", "slurmy", id="unknown option"),
+        pytest.param("compute=slurmy", "slurmy.*local", id="unknown option"),
+        pytest.param("train.epoch=8", "Did you mean 'train.epochs'", id="misspelt setting"),
+        pytest.param("encodr=resnet", "Did you mean 'encoder'", id="misspelt group"),
+        pytest.param("model.widht=8", "Did you mean 'model.width'", id="misspelt field"),
+        pytest.param("neck=pan", "takes `neck`.*model=fcos", id="group that nothing takes"),
     ],
 )
 def test_a_wrong_override_is_named(detector, override, message):
-    with pytest.raises(ConfigError, match=message):
+    with pytest.raises(ConfigError, match=message) as found:
         config.compose(detector, overrides=[override])
+    assert "\n" not in str(found.value)
+    assert "+" not in str(found.value)  # Hydra's advice: to add a key that nothing reads
 
 
 @pytest.mark.parametrize(

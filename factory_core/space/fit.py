@@ -1,0 +1,41 @@
+"""Whether what is chosen in several sections goes together, before anything runs."""
+
+from __future__ import annotations
+
+from geopandas import GeoDataFrame
+from omegaconf import DictConfig
+
+from factory_core.kernel import config as configuration
+from factory_core.kernel.errors import ConfigError
+from factory_core.kernel.geo import ScoreMap
+from factory_core.postprocess.chain import compose
+
+
+def check_fit(config: DictConfig) -> None:
+    """Refuse a target that the model does not learn from, and a chain that takes something else.
+
+    Raises:
+        ConfigError: Names both, and what to choose.
+    """
+    model = configuration.build(config.model, where="model")
+    target = configuration.build(config.dataset.target, where="dataset.target")
+    name = type(model).__name__
+    if target.form != model.form:
+        raise ConfigError(
+            f"`model` is {name}, which learns from {model.form}, and `dataset.target` gives "
+            f"{target.form}. Choose `target={model.form}`, or another model."
+        )
+    takes = ScoreMap if model.task == "score_map" else GeoDataFrame
+    try:
+        compose(config.postprocess, takes=takes, where="postprocess")
+    except ConfigError as error:
+        chain = (
+            "`postprocess=[threshold,polygonise,min_area,simplify] evaluate.match=polygon`"
+            if model.task == "score_map"
+            else "`postprocess=[min_score,non_maximum_suppression] evaluate.match="
+            f"{'box' if model.task == 'boxes' else 'polygon'}`"
+        )
+        raise ConfigError(
+            f"`model` is {name}, which gives {model.task.replace('_', ' ')}: {error} Choose, say, "
+            f"{chain}."
+        ) from error

@@ -1,0 +1,50 @@
+"""What goes together, and what is refused before anything runs."""
+
+import pytest
+from omegaconf import OmegaConf
+
+from factory_core.kernel.errors import ConfigError
+from factory_core.kernel.parts import load_part
+from factory_core.space.fit import check_fit
+from tests.models.compose import compose
+
+CHAINS = {
+    "score map": ["threshold", "polygonise", "min_area"],
+    "boxes": ["min_score", "non_maximum_suppression"],
+}
+
+
+def chosen(model, chain, **dataset):
+    """The sections that are compared, of a model and a chain."""
+    names = CHAINS[chain]
+    tasks = {name: load_part("postprocess", name) for name in names}
+    made = OmegaConf.create(OmegaConf.to_container(compose(model)))
+    made.postprocess = {"tasks": tasks, "order": names}
+    made.dataset = OmegaConf.merge(made.dataset, dataset)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("model", "chain"), [("unet", "score map"), ("fcos", "boxes"), ("oriented_fcos", "boxes")]
+)
+def test_takes_a_chain_for_what_the_model_gives(model, chain):
+    check_fit(chosen(model, chain))
+
+
+@pytest.mark.parametrize(
+    ("model", "chain", "said"),
+    [
+        ("unet", "boxes", "UNet, which gives score map.*Choose.*threshold,polygonise"),
+        ("fcos", "score map", "FCOS, which gives boxes.*Choose.*min_score.*match=box"),
+        ("oriented_fcos", "score map", "gives oriented boxes.*Choose.*match=polygon"),
+    ],
+)
+def test_refuses_another_chain_and_says_which(model, chain, said):
+    with pytest.raises(ConfigError, match=said):
+        check_fit(chosen(model, chain))
+
+
+def test_refuses_a_target_that_the_model_does_not_learn_from():
+    target = load_part("target", "boxes")
+    with pytest.raises(ConfigError, match="learns from mask.*gives boxes.*target=mask"):
+        check_fit(chosen("unet", "score map", target=target))
