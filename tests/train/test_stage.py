@@ -210,7 +210,7 @@ def test_mixed_precision_keeps_a_model_of_each_cycle_in_float32(
 def test_one_window_is_enough(datasets, tmp_path):
     dataset = tmp_path / "dataset"
     copy_windows(datasets / "score_map", dataset, count=1)
-    train(dataset, tmp_path, task="score_map", train__epochs=1)
+    train(dataset, tmp_path, task="score_map", train__epochs=2)
     assert (tmp_path / "model/model.onnx").is_file()
 
 
