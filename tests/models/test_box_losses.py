@@ -273,10 +273,10 @@ def test_a_window_without_opinion_teaches_no_class():
 @pytest.mark.parametrize(
     ("name", "override", "message"),
     [
-        ("fcos", "box_loss=kld", "must be a UprightBoxLoss"),
-        ("oriented_fcos", "box_loss=giou", "must be a OrientedBoxLoss"),
+        ("fcos", "box_loss=kld", "must be an UprightBoxLoss"),
+        ("oriented_fcos", "box_loss=giou", "must be an OrientedBoxLoss"),
         ("fcos", "loss=anchor_boxes", "must be a PointLoss"),
-        ("fcos", "assigner=sim_ota", "must be a Assigner"),
+        ("fcos", "assigner=sim_ota", "must be an Assigner"),
         ("yolox", "assigner=atss", "must be a PredictionAssigner"),
         ("fcos", "loss.box_weight=-1", "box_weight"),
         ("gfl", "loss.distribution_weight=-1", "distribution_weight"),

@@ -41,7 +41,9 @@ def atss(xylwa, anchors, *, nearest):
             candidates += list(rows[np.argsort(distance, kind="stable")[:nearest]])
         overlaps = table[candidates, number]
         least = overlaps.mean() + overlaps.std(ddof=1)
-        candidates = [row for row in candidates if inside(anchors.xylwa[row, :2], label)]
+        candidates = [
+            row for row in candidates if inside(anchors.xylwa[row, :2], label, within_px=0.01)
+        ]
         least = min(least, table[candidates, number].max(initial=0)) - 1e-9
         for row in candidates:
             overlap = table[row, number]
@@ -77,6 +79,6 @@ def frame(xy, label):
     return cosine * x + sine * y, cosine * y - sine * x
 
 
-def inside(xy, label):
+def inside(xy, label, *, within_px=1e-9):
     along, across = frame(xy, label)
-    return abs(along) < label[2] / 2 - 1e-9 and abs(across) < label[3] / 2 - 1e-9
+    return abs(along) < label[2] / 2 - within_px and abs(across) < label[3] / 2 - within_px
