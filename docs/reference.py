@@ -14,7 +14,8 @@ from pathlib import Path
 import typer
 from mkdocs.structure.files import File, Files
 
-from factory_core.cli import STAGES, app
+from factory_core.cli import app
+from factory_core.cli.stages import STAGES
 from factory_core.kernel.parts import Part, kinds, list_parts
 from factory_core.sources.shapes import FEATURES, Loss
 
