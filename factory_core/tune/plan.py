@@ -5,89 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
 from factory_core.kernel import config
 from factory_core.kernel.errors import ConfigError
+from factory_core.tune.values import Choices, Range, read_part, read_tried
 
 SAMPLERS = ("optuna.samplers.",)
 PRUNERS = ("optuna.pruners.",)
 # They keep their place in the study by numbers that their seed gives a meaning.
 ONE_SEED = ("GridSampler", "QMCSampler")
-
-
-@dataclass(frozen=True)
-class Range:
-    """Numbers from `low` to `high`, both included: whole ones where both are.
-
-    Args:
-        low: Smallest value.
-        high: Largest value.
-        log: Whether factors count, and not differences.
-        step: Distance of neighbouring values; not together with `log`.
-    """
-
-    low: int | float
-    high: int | float
-    log: bool = False
-    step: int | float | None = None
-
-    def __post_init__(self) -> None:
-        if self.low >= self.high or (self.log and self.low <= 0):
-            raise ValueError(
-                "`low` must be below `high`, and above 0 with `log`. "
-                f"Received: low={self.low}, high={self.high}."
-            )
-        if self.step is not None and (self.log or self.step <= 0):
-            raise ValueError(f"`step` must be above 0 and without `log`. Received: {self.step}.")
-
-    def ask(self, trial: Any, key: str) -> str:
-        """The override that an Optuna trial suggests; six digits of a fraction."""
-        whole = isinstance(self.low, int) and isinstance(self.high, int)
-        if whole and (self.step is None or isinstance(self.step, int)):
-            step = self.step or 1
-            return f"{key}={trial.suggest_int(key, self.low, self.high, log=self.log, step=step)}"
-        value = trial.suggest_float(key, self.low, self.high, log=self.log, step=self.step)
-        return f"{key}={float(f'{value:.6g}')!r}"
-
-    def first(self, key: str) -> str:
-        """An override that the configuration must take."""
-        return f"{key}={self.low!r}"
-
-
-@dataclass(frozen=True)
-class Choices:
-    """Values one of which is taken; options of a group of `conf/` among them."""
-
-    values: tuple[Any, ...]
-
-    def __post_init__(self) -> None:
-        if len(self.values) < 2:
-            raise ValueError(f"There must be two values or more. Received: {list(self.values)}.")
-
-    def ask(self, trial: Any, key: str) -> str:
-        """The override that an Optuna trial suggests."""
-        return f"{key}={trial.suggest_categorical(key, [_written(v) for v in self.values])}"
-
-    def first(self, key: str) -> str:
-        """An override that the configuration must take."""
-        return f"{key}={_written(self.values[0])}"
-
-
-def _written(value: Any) -> str:
-    """A value as Hydra reads it on a command line."""
-    if isinstance(value, str) and re.fullmatch(r"[A-Za-z_][\w.-]*", value):
-        return value
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return f"[{','.join(map(_written, value))}]"
-    if isinstance(value, Mapping):
-        return f"{{{','.join(f'{key}:{_written(item)}' for key, item in value.items())}}}"
-    return json.dumps(value)
 
 
 @dataclass(frozen=True)
@@ -186,45 +118,14 @@ def read_search(file: Path) -> Search:
             one of test.
     """
     content = config.load(file)
-    parts = {name: _part(content, name) for name in ("sampler", "pruner")}
+    parts = {name: read_part(content, name) for name in ("sampler", "pruner")}
     plain = {key: value for key, value in content.items() if key not in parts}
     plan: Plan = config.section(OmegaConf.create({"tune": plain}), "tune", Plan)
-    space = {key: _tried(value, where=f"tune.space.{key}") for key, value in plan.space.items()}
+    space = {key: read_tried(value, where=f"tune.space.{key}") for key, value in plan.space.items()}
     search = Search(plan, space, **parts)
     search.build_sampler(0)
     search.build_pruner()
     return search
-
-
-def _part(content: DictConfig, name: str) -> dict[str, Any]:
-    node = OmegaConf.to_container(content, resolve=True)
-    found = node.get(name) if isinstance(node, dict) else None
-    if found is None:
-        return {}
-    if not isinstance(found, dict) or "_target_" not in found:
-        raise ConfigError(
-            f"`{name}` must be a mapping with `_target_: optuna.{name}s....`. Received: {found!r}."
-        )
-    return {str(key): value for key, value in found.items()}
-
-
-def _tried(value: Any, *, where: str) -> Range | Choices:
-    if isinstance(value, Mapping):
-        node = OmegaConf.create({"it": dict(value)})
-        try:
-            found: Range | Choices = config.section(node, "it", Range)
-        except ConfigError as error:
-            raise ConfigError(str(error).replace("`it", f"`{where}")) from error
-        return found
-    if not isinstance(value, Sequence) or isinstance(value, str):
-        raise ConfigError(
-            f"`{where}` must be a list of choices, or a mapping with low and high. "
-            f"Received: {value!r}."
-        )
-    try:
-        return Choices(tuple(value))
-    except ValueError as error:
-        raise ConfigError(f"`{where}` is wrong: {error}") from error
 
 
 def metric_of(content: Any, plan: Plan) -> float:

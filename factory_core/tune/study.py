@@ -23,6 +23,7 @@ from factory_core.tune import experiments
 from factory_core.tune.curve import read_curve
 from factory_core.tune.outcome import describe
 from factory_core.tune.plan import Search, metric_of, read_search
+from factory_core.tune.values import override
 from factory_core.tune.workplace import Workplace, git, refuse_uncommitted
 
 FOLDER = Path(".dvc/tmp/tune")
@@ -94,7 +95,8 @@ def find_stage(root: Path, metrics: Path) -> str:
 
 
 def _first_overrides(search: Search) -> list[str]:
-    return [*search.plan.overrides, *(tried.first(key) for key, tried in search.space.items())]
+    first = [override(key, tried.first) for key, tried in search.space.items()]
+    return [*search.plan.overrides, *first]
 
 
 @contextmanager
@@ -146,7 +148,9 @@ class _Runner:
         """Finish the trial that was interrupted, or run a new one; a line about it."""
         trial = self._next()
         name = f"{self.search.plan.name}-{trial.number:03d}"
-        overrides = [tried.ask(trial, key) for key, tried in self.search.space.items()]
+        overrides = [
+            override(key, tried.suggest(trial, key)) for key, tried in self.search.space.items()
+        ]
         trial.set_user_attr("experiment", name)
         trial.set_user_attr("overrides", overrides)
         if self.place.work.is_dir():

@@ -4,7 +4,8 @@ import optuna
 import pytest
 
 from factory_core.kernel.errors import ConfigError
-from factory_core.tune.plan import Choices, Plan, Range, metric_of, read_search
+from factory_core.tune.plan import Plan, metric_of, read_search
+from factory_core.tune.values import Choices, Range, override
 from tests.tune.conftest import write_tune
 
 
@@ -72,9 +73,10 @@ def test_refuses(tmp_path, changed, message):
 )
 def test_asks_for_overrides_that_hydra_reads(tried, values):
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
-    asked = {tried.ask(study.ask(), "key") for _ in range(60)}
+    asked = {override("key", tried.suggest(study.ask(), "key")) for _ in range(60)}
     assert asked == {f"key={value}" for value in values}
-    assert tried.first("key") in asked
+    assert {override("key", value) for value in tried.all_values} == asked
+    assert override("key", tried.first) in asked
 
 
 def test_each_trial_has_a_seed_of_its_own_but_a_grid_keeps_its_order(tmp_path):
@@ -83,7 +85,7 @@ def test_each_trial_has_a_seed_of_its_own_but_a_grid_keeps_its_order(tmp_path):
 
     def asked(number):
         study = optuna.create_study(sampler=search.build_sampler(number))
-        return search.space["train.rate"].ask(study.ask(), "train.rate")
+        return search.space["train.rate"].suggest(study.ask(), "train.rate")
 
     assert asked(1) == asked(1)
     assert asked(1) != asked(2)
