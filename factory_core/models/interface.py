@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from factory_core.dataset.sample import Form
+from factory_core.kernel.errors import ConfigError
 
 Task = Literal["score_map", "boxes", "oriented_boxes"]
 Tensor = Any  # a KerasTensor while a graph is built, a tensor of the backend while it runs
@@ -140,6 +141,30 @@ class Model(ABC):
     def divisor_px(self) -> int:
         """What the sides of a window must be divisible by."""
         return int(2**self.encoder.levels)
+
+    def check_windows(self, *, form: Form, window_px: int) -> None:
+        """Refuse windows that this model does not learn from.
+
+        Args:
+            form: Of their labels.
+            window_px: Their sides.
+
+        Raises:
+            ConfigError: The labels are of another form, or the sides are not divisible by
+                `divisor_px`; names what fits.
+        """
+        if form != self.form:
+            raise ConfigError(
+                f"`model` is {type(self).__name__}, which learns from {self.form}, and "
+                f"`dataset.target` gives {form}. Choose `target={self.form}`, or another model."
+            )
+        if window_px % self.divisor_px:
+            times = window_px // self.divisor_px
+            nearest = {max(times, 1) * self.divisor_px, (times + 1) * self.divisor_px}
+            raise ConfigError(
+                f"`dataset.window_px` must be divisible by {self.divisor_px} for this `model` and "
+                f"`encoder`. Received: {window_px}. Use {' or '.join(map(str, sorted(nearest)))}."
+            )
 
     def load_pretrained(self, network: Any, *, bands: Sequence[str]) -> None:
         """Give the layers of `network` that have pretrained weights those weights.

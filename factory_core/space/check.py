@@ -12,7 +12,6 @@ from omegaconf import DictConfig
 
 from factory_core.kernel import config as configuration
 from factory_core.kernel.compute import progress
-from factory_core.kernel.errors import ConfigError
 from factory_core.space.defaults import Conf
 from factory_core.space.fit import check_fit
 from factory_core.space.space import Space
@@ -83,10 +82,5 @@ def sketch_network(config: DictConfig, *, root: Path = Path()) -> Any:
     model = configuration.build(config.model, where="model")
     check_fit(config)
     windows, _ = windows_of(config, form=model.form, root=root)
-    if windows.window_px % model.divisor_px:
-        raise ConfigError(
-            f"`dataset.window_px` is {windows.window_px}; this model needs a multiple of "
-            f"{model.divisor_px}."
-        )
     shape = (windows.window_px, windows.window_px, len(windows.bands))
     return operations.sketch(model, shape=shape, num_classes=len(windows.classes))

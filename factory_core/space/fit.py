@@ -12,19 +12,14 @@ from factory_core.postprocess.chain import compose
 
 
 def check_fit(config: DictConfig) -> None:
-    """Refuse a target that the model does not learn from, and a chain that takes something else.
+    """Refuse windows that the model does not learn from, and a chain that takes something else.
 
     Raises:
         ConfigError: Names both, and what to choose.
     """
     model = configuration.build(config.model, where="model")
     target = configuration.build(config.dataset.target, where="dataset.target")
-    name = type(model).__name__
-    if target.form != model.form:
-        raise ConfigError(
-            f"`model` is {name}, which learns from {model.form}, and `dataset.target` gives "
-            f"{target.form}. Choose `target={model.form}`, or another model."
-        )
+    model.check_windows(form=target.form, window_px=config.dataset.window_px)
     takes = ScoreMap if model.task == "score_map" else GeoDataFrame
     try:
         compose(config.postprocess, takes=takes, where="postprocess")
@@ -36,6 +31,6 @@ def check_fit(config: DictConfig) -> None:
             f"{'box' if model.task == 'boxes' else 'polygon'}`"
         )
         raise ConfigError(
-            f"`model` is {name}, which gives {model.task.replace('_', ' ')}: {error} Choose, say, "
-            f"{chain}."
+            f"`model` is {type(model).__name__}, which gives {model.task.replace('_', ' ')}: "
+            f"{error} Choose, say, {chain}."
         ) from error

@@ -6,7 +6,6 @@ import keras
 from keras import layers, ops
 
 from factory_core.dataset.shards import Stats
-from factory_core.kernel.errors import ConfigError
 from factory_core.models.interface import Model
 
 
@@ -21,18 +20,7 @@ def build_network(model: Model, stats: Stats, *, precision: str = "float32") -> 
     Raises:
         ConfigError: The windows do not fit the architecture, or its labels are of another form.
     """
-    if stats.form != model.form:
-        raise ConfigError(
-            f"`model` is {type(model).__name__}, which learns from {model.form}, and the windows "
-            f"have labels as {stats.form}. Choose `target: {model.form}`, or another model."
-        )
-    if stats.window_px % model.divisor_px:
-        below = stats.window_px // model.divisor_px * model.divisor_px
-        raise ConfigError(
-            f"`dataset.window_px` must be divisible by {model.divisor_px} for this `model` and "
-            f"`encoder`. Received: {stats.window_px}. Use {max(below, model.divisor_px)} or "
-            f"{below + model.divisor_px}."
-        )
+    model.check_windows(form=stats.form, window_px=stats.window_px)
     image = keras.Input((stats.window_px, stats.window_px, len(stats.bands)), name="pixels")
     # Not layers.Normalization: its mean would become an input of the ONNX file.
     normalised = layers.Rescaling(

@@ -406,7 +406,7 @@ def test_a_model_that_cannot_take_a_form_says_so_before_training(inputs, out, na
     changed = with_target(name, changed=config(task="score_map"))
     run(changed, **inputs, out=out)
     model = build(changed.model, where="model")
-    with pytest.raises(ConfigError, match=f"UNet.*mask.*{name}.*`target: mask`"):
+    with pytest.raises(ConfigError, match=f"UNet.*mask.*{name}.*`target=mask`"):
         build_network(model, read_stats(out))
 
 

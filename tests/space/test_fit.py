@@ -14,13 +14,14 @@ CHAINS = {
 }
 
 
-def chosen(model, chain, *, target=None):
-    """The sections that are compared, of a model and a chain."""
+def chosen(model, chain, *, target=None, window_px=64):
+    """The sections that are compared, of a model, a chain and windows."""
     names = CHAINS[chain]
     tasks = {name: load_part("postprocess", name) for name in names}
     made = OmegaConf.create(OmegaConf.to_container(compose(model)))
     made.postprocess = {"tasks": tasks, "order": names}
     made.dataset.target = target or made.dataset.target
+    made.dataset.window_px = window_px
     return made
 
 
@@ -48,3 +49,15 @@ def test_refuses_a_target_that_the_model_does_not_learn_from():
     target = load_part("target", "boxes")
     with pytest.raises(ConfigError, match=r"learns from mask.*gives boxes.*target=mask"):
         check_fit(chosen("unet", "score map", target=target))
+
+
+@pytest.mark.parametrize(
+    ("window_px", "said"),
+    [
+        pytest.param(8, "Received: 8. Use 16.", id="below the least"),
+        pytest.param(72, "Received: 72. Use 64 or 80.", id="between"),
+    ],
+)
+def test_refuses_windows_that_the_encoder_cannot_halve(window_px, said):
+    with pytest.raises(ConfigError, match=f"`dataset.window_px` must be divisible by 16.*{said}"):
+        check_fit(chosen("unet", "score map", window_px=window_px))
