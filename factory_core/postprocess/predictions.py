@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import cast
 
-from geopandas import GeoDataFrame
+import shapely
+from geopandas import GeoDataFrame, GeoSeries
 
 from factory_core.kernel import io
 from factory_core.kernel.errors import OutputError
@@ -51,6 +52,19 @@ def read_predictions(path: Path) -> ScoreMap | GeoDataFrame:
     candidates = cast(GeoDataFrame, io.read_table(path))
     check_scores(candidates, where=str(path))
     return candidates.drop(columns="crs", errors="ignore")
+
+
+def finish(detections: GeoDataFrame, *, file: Path, area: GeoSeries) -> GeoDataFrame:
+    """Check what a chain gave for the scene of `file`, and drop what lies outside `area`.
+
+    Raises:
+        OutputError: A column is missing, or a score is none.
+    """
+    check_scores(detections, where=f"What `postprocess` makes of {file}")
+    polygon = area.to_crs(detections.crs).union_all()
+    shapely.prepare(polygon)
+    points = shapely.point_on_surface(detections.geometry.to_numpy())
+    return detections[shapely.intersects(polygon, points)]
 
 
 def check_scores(detections: GeoDataFrame, *, where: str) -> None:

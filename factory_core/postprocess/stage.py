@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-import shapely
 from geopandas import GeoDataFrame, GeoSeries
 from omegaconf import DictConfig
 
@@ -15,8 +14,8 @@ from factory_core.kernel.errors import SelectionError
 from factory_core.postprocess.chain import Chain, compose
 from factory_core.postprocess.predictions import (
     KINDS,
-    check_scores,
     find_predictions,
+    finish,
     read_predictions,
 )
 
@@ -47,13 +46,4 @@ def run(config: DictConfig, *, predictions: Path, selection: Path, split: str, o
 
 def _detect(chain: Chain, scene: tuple[Path, GeoSeries]) -> GeoDataFrame:
     file, area = scene
-    detections = chain(read_predictions(file))
-    check_scores(detections, where=f"What `postprocess` makes of {file}")
-    return _inside(detections, area)
-
-
-def _inside(detections: GeoDataFrame, area: GeoSeries) -> GeoDataFrame:
-    polygon = area.to_crs(detections.crs).union_all()
-    shapely.prepare(polygon)
-    points = shapely.point_on_surface(detections.geometry.to_numpy())
-    return detections[shapely.intersects(polygon, points)]
+    return finish(chain(read_predictions(file)), file=file, area=area)
