@@ -11,10 +11,9 @@ from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
 from rasterio.features import rasterize
 
-from factory_core.kernel import io
+from factory_core.kernel import io, overlaps
 from factory_core.kernel.errors import ConfigError, LabelError
 from factory_core.kernel.geo import ScoreMap
-from factory_core.postprocess.detections import overlaps
 from factory_core.postprocess.detections.geofence import Geofence
 from factory_core.postprocess.detections.min_score import MinScore
 from factory_core.postprocess.detections.non_maximum_suppression import NonMaximumSuppression

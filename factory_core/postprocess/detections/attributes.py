@@ -9,7 +9,7 @@ import numpy as np
 import shapely
 from geopandas import GeoDataFrame
 
-from factory_core.postprocess.outlines.rectangles import rectangles_around
+from factory_core.kernel.rectangles import rectangles_around
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from factory_core.kernel.limits import check_within
+from factory_core.kernel.overlaps import Overlap, find_objects
 from factory_core.kernel.taxonomy import MAX_LEVELS, Taxonomy
-from factory_core.postprocess.detections.overlaps import Overlap, find_objects
 from factory_core.postprocess.kinds import Polygons
 
 

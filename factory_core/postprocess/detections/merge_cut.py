@@ -4,14 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-import shapely
-
 from factory_core.kernel.limits import check_within
-from factory_core.postprocess.detections.overlaps import Overlap, find_objects
+from factory_core.kernel.merging import join
 from factory_core.postprocess.kinds import Polygons
-from factory_core.postprocess.outlines.rectangles import Rectangles, rectangles_around
-from factory_core.postprocess.outlines.rings import turned
 
 
 @dataclass(frozen=True)
@@ -35,30 +30,4 @@ class MergeCut:
 
     def __call__(self, detections: Polygons) -> Polygons:
         """One detection an object, in the order of the best ones; alone, it keeps its shape."""
-        best = find_objects(
-            detections,
-            overlap=Overlap("geometry", "smaller"),
-            above=self.max_share,
-            per_class=self.per_class,
-        )
-        kept, number = np.unique(best, return_inverse=True)
-        shapes = detections.geometry.to_numpy()
-        angle = rectangles_around(shapes[kept]).angle
-        merged = _around(shapes, number=number, angle=angle)
-        alone = np.bincount(number, minlength=len(kept)) == 1
-        shape = np.where(alone, shapes[kept], merged.polygons())
-        return detections.iloc[kept].set_geometry(shape, crs=detections.crs)
-
-
-def _around(shapes: np.ndarray, *, number: np.ndarray, angle: np.ndarray) -> Rectangles:
-    """The smallest rectangle of each direction `angle` around the shapes of each number."""
-    points, owner = shapely.get_coordinates(shapes, return_index=True)
-    group = number[owner]
-    points = turned(points, -angle[group])
-    low = np.full((len(angle), 2), np.inf)
-    high = np.full((len(angle), 2), -np.inf)
-    np.minimum.at(low, group, points)
-    np.maximum.at(high, group, points)
-    centre = turned((low + high) / 2, angle)
-    along, across = (high - low).T
-    return Rectangles(centre, along, across, angle)
+        return join(detections, max_share=self.max_share, per_class=self.per_class)

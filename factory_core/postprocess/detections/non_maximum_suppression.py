@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-
 from factory_core.kernel.limits import check_within
-from factory_core.postprocess.detections.overlaps import Overlap, find_objects
+from factory_core.kernel.merging import keep_best
 from factory_core.postprocess.kinds import Polygons
 
 
@@ -36,10 +34,9 @@ class NonMaximumSuppression:
 
     def __call__(self, detections: Polygons) -> Polygons:
         """The detections that are kept, in the order they came in."""
-        best = find_objects(
+        return keep_best(
             detections,
-            overlap=Overlap(self.overlap_of),
-            above=self.max_iou,
+            max_iou=self.max_iou,
+            overlap_of=self.overlap_of,
             per_class=self.per_class,
         )
-        return detections[best == np.arange(len(best))]

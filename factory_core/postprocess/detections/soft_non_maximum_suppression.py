@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 
 from factory_core.kernel.limits import check_within
-from factory_core.postprocess.detections.overlaps import (
+from factory_core.kernel.overlaps import (
     Overlap,
     best_first,
     find_owners,

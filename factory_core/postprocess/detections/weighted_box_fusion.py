@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from factory_core.kernel.limits import check_at_least, check_within
-from factory_core.postprocess.detections.overlaps import Overlap, find_objects
+from factory_core.kernel.merging import fuse
 from factory_core.postprocess.kinds import Polygons
-from factory_core.postprocess.outlines.rectangles import Rectangles, rectangles_around
 
 
 @dataclass(frozen=True)
@@ -38,41 +35,4 @@ class WeightedBoxFusion:
 
     def __call__(self, detections: Polygons) -> Polygons:
         """One box an object, in the order of the best ones."""
-        overlap = Overlap("geometry")
-        best = find_objects(
-            detections, overlap=overlap, above=self.max_iou, per_class=self.per_class
-        )
-        kept, number = np.unique(best, return_inverse=True)
-        boxes = rectangles_around(detections.geometry.to_numpy())
-        scores = detections["score"].to_numpy(float)
-        fused = _mean(boxes, kept=kept, number=number, weights=scores)
-        count = np.bincount(number, minlength=len(kept))
-        share = np.minimum(count, self.models) / self.models
-        mean = np.bincount(number, weights=scores, minlength=len(kept)) / np.maximum(count, 1)
-        found = detections.iloc[kept].assign(score=np.minimum(mean * share, 1))
-        return found.set_geometry(fused.polygons(), crs=detections.crs)
-
-
-def _mean(
-    boxes: Rectangles, *, kept: np.ndarray, number: np.ndarray, weights: np.ndarray
-) -> Rectangles:
-    """Mean of the boxes of each object, their sides and turns told as the best one's are."""
-    turn = boxes.angle - boxes.angle[kept][number]
-    quarters = np.rint(turn / (np.pi / 2)).astype(int)
-    turn = turn - quarters * np.pi / 2
-    across = quarters % 2 == 1
-    sides = np.column_stack(
-        [
-            np.where(across, boxes.width, boxes.length),
-            np.where(across, boxes.length, boxes.width),
-        ]
-    )
-    # Boxes without any score weigh alike.
-    weights = np.maximum(weights, 1e-9)
-    total = np.bincount(number, weights=weights, minlength=len(kept))
-
-    def mean(values: np.ndarray) -> np.ndarray:
-        return np.bincount(number, weights=weights * values, minlength=len(kept)) / total
-
-    centre = np.column_stack([mean(boxes.centre[:, 0]), mean(boxes.centre[:, 1])])
-    return Rectangles(centre, mean(sides[:, 0]), mean(sides[:, 1]), boxes.angle[kept] + mean(turn))
+        return fuse(detections, max_iou=self.max_iou, voters=self.models, per_class=self.per_class)

@@ -8,7 +8,7 @@ import numpy as np
 import shapely
 
 from factory_core.kernel.limits import check_at_least
-from factory_core.postprocess.detections.overlaps import find_owners
+from factory_core.kernel.overlaps import find_owners
 from factory_core.postprocess.kinds import Lines
 from factory_core.postprocess.lines.ends import find_ends
 

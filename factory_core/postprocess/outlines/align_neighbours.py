@@ -9,9 +9,9 @@ import shapely
 from scipy.spatial import KDTree
 
 from factory_core.kernel.limits import check_at_least, check_within
+from factory_core.kernel.rectangles import rectangles_around, turned
 from factory_core.postprocess.kinds import Polygons
-from factory_core.postprocess.outlines.rectangles import rectangles_around
-from factory_core.postprocess.outlines.rings import keep_valid, turned
+from factory_core.postprocess.outlines.rings import keep_valid
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import shapely
 from geopandas import GeoDataFrame
 
 from factory_core.kernel.limits import check_at_least
-from factory_core.postprocess.detections.overlaps import find_owners
+from factory_core.kernel.overlaps import find_owners
 from factory_core.postprocess.kinds import Polygons
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from factory_core.kernel.limits import check_at_least
+from factory_core.kernel.rectangles import rectangles_around
 from factory_core.postprocess.kinds import Polygons
-from factory_core.postprocess.outlines.rectangles import rectangles_around
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from factory_core.kernel.rectangles import rectangles_around
 from factory_core.postprocess.kinds import Polygons
-from factory_core.postprocess.outlines.rectangles import rectangles_around
 
 
 @dataclass(frozen=True)

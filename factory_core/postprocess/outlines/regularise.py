@@ -8,6 +8,7 @@ import numpy as np
 import shapely
 
 from factory_core.kernel.limits import check_within
+from factory_core.kernel.rectangles import turned
 from factory_core.postprocess.kinds import Polygons
 from factory_core.postprocess.outlines.rings import (
     Rings,
@@ -15,7 +16,6 @@ from factory_core.postprocess.outlines.rings import (
     keep_valid,
     main_directions,
     rings_of,
-    turned,
 )
 
 

@@ -107,10 +107,3 @@ def main_directions(rings: Rings, *, count: int) -> np.ndarray:
         for part in (np.cos(turned), np.sin(turned))
     )
     return np.asarray(np.arctan2(y, x) / 4)
-
-
-def turned(points: np.ndarray, angle: np.ndarray) -> np.ndarray:
-    """Points `(n, 2)` turned around the origin by their angles `(n,)`."""
-    cosine, sine = np.cos(angle), np.sin(angle)
-    x, y = points.T
-    return np.stack([cosine * x - sine * y, sine * x + cosine * y], axis=-1)

@@ -47,3 +47,10 @@ def rectangles_around(polygons: np.ndarray) -> Rectangles:
         np.minimum(*sides),
         (angle + np.pi / 2) % np.pi - np.pi / 2,
     )
+
+
+def turned(points: np.ndarray, angle: np.ndarray) -> np.ndarray:
+    """Points `(n, 2)` turned around the origin by their angles `(n,)`."""
+    cosine, sine = np.cos(angle), np.sin(angle)
+    x, y = points.T
+    return np.stack([cosine * x - sine * y, sine * x + cosine * y], axis=-1)
