@@ -116,7 +116,7 @@ def run(config: DictConfig, *, scenes: Path, catalogue: Path, selection: Path, o
     ]
     size = {"size_px": settings.window_px, "overlap_px": settings.overlap_px}
     plan = partial(plan_scene, target=target, classes=taxonomy.names, **size)
-    plans = compute.map(plan, todo, label="scenes")
+    plans = compute.map(plan, todo, label="dataset: scenes")
     tables, shards = _choose(plans, settings)
     for split in SPLITS:
         _check_windows(tables[split], split, areas[split].values(), reference, settings)
@@ -126,7 +126,7 @@ def run(config: DictConfig, *, scenes: Path, catalogue: Path, selection: Path, o
         for folder in (finished, *(work / split for split in SPLITS)):
             folder.mkdir(exist_ok=True)
         write = partial(write_shard, target=target, out=work, finished=finished)
-        results = compute.map(write, shards, label="shards")
+        results = compute.map(write, shards, label="dataset: shards")
         for split in SPLITS:
             written = [r for shard, r in zip(shards, results, strict=True) if shard.split == split]
             kept = np.concatenate([result.kept for result in written])

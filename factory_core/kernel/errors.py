@@ -8,6 +8,7 @@
     ├── SelectionError   a query or split that selects nothing
     │   └── LeakError    train, val and test overlap in space
     ├── ModelError       a model that cannot be built, trained or run
+    ├── ComputeError     a machine or a cluster that cannot be worked on
     └── OutputError      a result that cannot be written
 
 A message says what came, what was expected, and what to do. The command line
@@ -49,6 +50,10 @@ class LeakError(SelectionError):
 
 class ModelError(FactoryError):
     """A model cannot be built, trained or run."""
+
+
+class ComputeError(FactoryError):
+    """A machine or a cluster cannot be worked on."""
 
 
 class OutputError(FactoryError):
