@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -75,7 +74,7 @@ def price(
     Args:
         overrides: As `dvc exp run -S` takes them.
         windows: Windows of train; else those of data/dataset/stats.json.
-        steps: Training steps to time; 0 counts only.
+        steps: Training steps to time; 0 counts only, and needs no device.
         root: Root of the detector.
 
     Raises:
@@ -85,15 +84,16 @@ def price(
     for name in ("dataset", "train"):
         settings = import_module(f"factory_core.{name}.stage").Settings
         configuration.section(config, name, settings)
-    for name in ("schedule", "sampler"):
-        configuration.build(config[name], where=name)
+    configuration.build(config.sampler, where="sampler")
     network = sketch_network(config, root=root)
     cost = import_module("factory_core.models.operations").cost_of(network)
     model = configuration.build(config.model, where="model")
     stats, _ = windows_of(config, form=model.form, root=root)
     size = int(config.train.batch_size)
-    probe = _probe(config, stats, steps=steps) if steps else None
     counts = _epoch(stats, windows)
+    epoch_steps = max(math.ceil(counts[0] / size), 1) if counts else 1
+    import_module("factory_core.train.start").build_optimizer(config, steps=epoch_steps)
+    probe = _probe(config, stats, epoch_steps=epoch_steps, steps=steps) if steps else None
     return Price(
         window=f"{stats.window_px} x {stats.window_px} x {len(stats.bands)}",
         batch_size=size,
@@ -112,11 +112,11 @@ def price(
     )
 
 
-def _probe(config: DictConfig, stats: Stats, *, steps: int) -> Any:
+def _probe(config: DictConfig, stats: Stats, *, epoch_steps: int, steps: int) -> Any:
     """The steps in a process of their own, whose memory is theirs alone."""
     run = import_module("factory_core.train.probe").probe
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(run, config, dataclasses.replace(stats), steps=steps).result()
+        return pool.submit(run, config, stats, epoch_steps=epoch_steps, steps=steps).result()
 
 
 def _epoch(stats: Stats, windows: int | None) -> tuple[int, int] | None:

@@ -7,17 +7,17 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 from typing import Any
 
-import keras
 import numpy as np
 from omegaconf import DictConfig
 
 from factory_core.dataset.sample import LAYERS, Boxes, OrientedBoxes
 from factory_core.dataset.shards import Stats
 from factory_core.kernel import config as configuration
-from factory_core.train.graph import build_network
 from factory_core.train.reproducible import pin
+from factory_core.train.start import start_training
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,6 @@ class Probe:
         peak_mb: Most memory that the process had, libraries included.
         libraries_mb: What it had before the network was built.
         optimizer_mb: State of the optimiser.
-        parameters: Of the network that was trained.
     """
 
     step_s: float
@@ -38,24 +37,25 @@ class Probe:
     peak_mb: float
     libraries_mb: float
     optimizer_mb: float
-    parameters: int
 
 
-def probe(config: DictConfig, stats: Stats, *, steps: int) -> Probe:
-    """Train `steps` batches after two to warm up.
+def probe(config: DictConfig, stats: Stats, *, epoch_steps: int, steps: int) -> Probe:
+    """Train `steps` batches after two to warm up, on the devices that are chosen.
 
     Args:
         config: A composed configuration.
         stats: Shape and kind of the windows.
+        epoch_steps: Batches of an epoch, for the schedule.
         steps: Batches to time.
     """
     pin(seed=0, threads=config.train.threads, deterministic=config.train.deterministic)
-    keras.config.set_dtype_policy(config.train.precision)
+    placement = configuration.build(config.devices, where="devices").start()
     model = configuration.build(config.model, where="model")
     libraries_mb = _peak_mb()
-    network = build_network(model, stats)
-    optimizer = configuration.build(config.optimizer, where="optimizer")
-    network.compile(optimizer=optimizer, loss=model.loss)
+    with TemporaryDirectory() as folder:  # nothing is saved
+        training = start_training(
+            config, model, stats, placement, steps=epoch_steps, folder=Path(folder)
+        )
     size = config.train.batch_size
     shape = (stats.window_px, stats.window_px)
     images = np.random.default_rng(0).uniform(1, 255, (size, *shape, len(stats.bands)))
@@ -63,17 +63,17 @@ def probe(config: DictConfig, stats: Stats, *, steps: int) -> Probe:
     labels = [_no_labels(stats)] * size
     target = model.encode(labels, shape=shape, num_classes=len(stats.classes))
     for _ in range(2):
-        network.train_on_batch(images, target)
-        network.predict_on_batch(images)
-    step_s = [_timed(lambda: network.train_on_batch(images, target)) for _ in range(steps)]
-    val_s = [_timed(lambda: network.predict_on_batch(images)) for _ in range(steps)]
+        training.step(images, target)
+        training.measured.predict_on_batch(images)
+    step_s = [_timed(lambda: training.step(images, target)) for _ in range(steps)]
+    val_s = [_timed(lambda: training.measured.predict_on_batch(images)) for _ in range(steps)]
+    held = training.network.optimizer.variables
     return Probe(
         step_s=median(step_s),
         val_window_s=median(val_s) / size,
         peak_mb=_peak_mb(),
         libraries_mb=libraries_mb,
-        optimizer_mb=sum(np.prod(v.shape) * 4 for v in optimizer.variables) / 1e6,
-        parameters=network.count_params(),
+        optimizer_mb=sum(np.prod(v.shape) * 4 for v in held) / 1e6,
     )
 
 

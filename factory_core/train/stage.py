@@ -7,29 +7,27 @@ import sys
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import keras
 import numpy as np
 from dvclive.live import Live
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from factory_core.dataset.shards import Shards, Stats, read_stats
 from factory_core.kernel import config as configuration
 from factory_core.kernel import io
 from factory_core.kernel.errors import ConfigError
-from factory_core.models.interface import Model
 from factory_core.train.average import assign
 from factory_core.train.batches import TrainingBatches
 from factory_core.train.check import check_labels, check_windows
 from factory_core.train.checkpoint import read_values
 from factory_core.train.curves import Curves, Unseen
-from factory_core.train.devices import Placement
 from factory_core.train.export import check_onnx, write_keras, write_onnx
-from factory_core.train.fit import Plan, Training, fit
-from factory_core.train.graph import build_deployed, build_network, join_batch_statistics
+from factory_core.train.fit import fit
+from factory_core.train.graph import build_deployed
 from factory_core.train.reproducible import pin
-from factory_core.train.schedules import Constant, Schedule
+from factory_core.train.start import start_training
 
 CHECKED_WINDOWS = 4
 CHECKPOINT = "checkpoint"
@@ -118,7 +116,7 @@ def run(config: DictConfig, *, dataset: Path, out: Path, curves: Path, member: i
         sampler=configuration.build(config.sampler, where="sampler"),
         seed=seed,
     )
-    start = partial(_start, config, settings, model, stats, placement, steps=len(batches))
+    start = partial(start_training, config, model, stats, placement, steps=len(batches))
     key = {
         "sections": {name: config[name] for name in SECTIONS},
         "member": member,
@@ -153,64 +151,6 @@ def run(config: DictConfig, *, dataset: Path, out: Path, curves: Path, member: i
             check_onnx(folder / "model.onnx", deployed, images, threads=settings.threads)
         shutil.rmtree(training.folder)
     keras.utils.clear_session()
-
-
-def _start(
-    config: DictConfig,
-    settings: Settings,
-    model: Model,
-    stats: Stats,
-    placement: Placement,
-    *,
-    steps: int,
-    folder: Path,
-) -> Training:
-    """The training from its start, or from its checkpoint in `folder`."""
-    schedule = configuration.build(config.schedule, where="schedule")
-    plan = Plan(
-        epochs=settings.epochs,
-        patience=settings.patience,
-        cycles=schedule.cycles,
-        average=configuration.build(config.train.get("average"), where="train.average"),
-        save_minutes=settings.save_minutes,
-        feed_threads=settings.feed_threads,
-    )
-    with placement.scope():
-        network = build_network(model, stats, precision=settings.precision)
-        if placement.count > 1:
-            join_batch_statistics(network)
-        optimizer = _optimizer(config, schedule, epochs=settings.epochs, steps=steps)
-        network.compile(optimizer=optimizer, loss=model.loss)
-        network.optimizer.build(network.trainable_variables)
-    same = placement.count == 1 and settings.precision == "float32"
-    return Training(
-        network,
-        measured=network if same else build_network(model, stats),
-        plan=plan,
-        steps=steps,
-        folder=folder,
-        placement=placement,
-    )
-
-
-def _optimizer(config: DictConfig, schedule: Schedule, *, epochs: int, steps: int) -> Any:
-    """The optimiser of Keras with its learning rate over the steps of the training."""
-    node: Any = OmegaConf.to_container(config.optimizer, resolve=True)
-    rate = node.get("learning_rate")
-    if node.get("use_ema"):
-        raise ConfigError(
-            "`optimizer.use_ema` is not for here: choose `average: moving` in the defaults list, "
-            "which is measured, kept and resumed."
-        )
-    if isinstance(rate, float | int):
-        node["learning_rate"] = schedule(float(rate), epochs=epochs, steps=steps)
-    elif not isinstance(schedule, Constant):
-        raise ConfigError(
-            "`optimizer.learning_rate` must be a number for `schedule` to move, or a schedule of "
-            "Keras (counted in steps) beside `schedule: constant`. Received: "
-            f"{config.optimizer.get('learning_rate')} beside {type(schedule).__name__}."
-        )
-    return configuration.build(node, where="optimizer")
 
 
 def _some_images(val: Shards, stats: Stats) -> np.ndarray:

@@ -4,6 +4,7 @@ import keras
 import pytest
 
 from factory_core.kernel import config
+from factory_core.kernel.errors import ConfigError
 from factory_core.space.check import check, overrides_of, sketch_network
 from factory_core.space.enumerate import enumerate_space
 from factory_core.space.price import describe, price
@@ -13,6 +14,14 @@ from factory_core.train.graph import build_network
 from tests.template.conftest import bake
 
 pytestmark = pytest.mark.slow
+
+SMALL = [
+    *overrides_of({"model": "unet", "encoder": "resnet"}),
+    "encoder.width=4",
+    "encoder.depth=2",
+    "dataset.window_px=32",
+    "train.batch_size=2",
+]
 
 
 @pytest.fixture(scope="module")
@@ -37,15 +46,8 @@ def test_the_default_template_has_many_configurations_and_those_drawn_build(bake
 
 def test_the_price_is_that_of_the_network_that_is_trained(baked, monkeypatch):
     monkeypatch.chdir(baked)
-    overrides = [
-        *overrides_of({"model": "unet", "encoder": "resnet"}),
-        "encoder.width=4",
-        "encoder.depth=2",
-        "dataset.window_px=32",
-        "train.batch_size=2",
-    ]
-    found = price(overrides, windows=10, steps=1)
-    composed = config.compose(overrides=overrides)
+    found = price(SMALL, windows=10, steps=1)
+    composed = config.compose(overrides=SMALL)
     drawn = sketch_network(composed)
     assert found.parameters == drawn.count_params()
     assert found.window == "32 x 32 x 3"
@@ -59,3 +61,17 @@ def test_the_price_is_that_of_the_network_that_is_trained(baked, monkeypatch):
     network = build_network(config.build(composed.model, where="model"), stats)
     assert found.parameters == network.count_params()
     keras.utils.clear_session()
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        pytest.param("+optimizer.learning_rat=0.1", "learning_rat", id="unknown of Keras"),
+        pytest.param("+optimizer.use_ema=true", "average: moving", id="another average"),
+        pytest.param("train.epochs=1", "warmup_epochs.*Received: .* and 1", id="only warm-up"),
+    ],
+)
+def test_what_training_would_refuse_has_no_price(baked, monkeypatch, override, said):
+    monkeypatch.chdir(baked)
+    with pytest.raises(ConfigError, match=said):
+        price([*SMALL, "schedule=cosine", override], steps=0)
