@@ -21,18 +21,30 @@ def write_score_model(
     resolution_m: float = 1.0,
     dtype: str = "uint8",
     scale: float = 1 / 255,
+    lean: bool = False,
 ) -> Path:
-    """Score of class number c at a pixel: the value of band number c times `scale`."""
+    """Score of class number c at a pixel: the value of band number c times `scale`.
+
+    One that leans gives the mean of that and of the first pixel of the row.
+    """
     nodes = [
         helper.make_node("Cast", ["image"], ["real"], to=TensorProto.FLOAT),
-        helper.make_node("MatMul", ["real", "choice"], ["scores"]),
+        helper.make_node("MatMul", ["real", "choice"], ["own" if lean else "scores"]),
     ]
     choice = np.eye(len(bands), len(classes), dtype=np.float32) * np.float32(scale)
+    constants = {"choice": choice}
+    if lean:
+        constants |= {"first": np.array([0]), "half": np.array(0.5, np.float32)}
+        nodes += [
+            helper.make_node("Gather", ["own", "first"], ["left"], axis=2),
+            helper.make_node("Add", ["own", "left"], ["both"]),
+            helper.make_node("Mul", ["both", "half"], ["scores"]),
+        ]
     outputs = {"scores": (TensorProto.FLOAT, [None, window_px, window_px, len(classes)])}
     return _write(
         path,
         nodes,
-        {"choice": choice},
+        constants,
         outputs,
         image=(TYPES[dtype], [None, window_px, window_px, len(bands)]),
         stated={

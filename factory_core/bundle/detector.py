@@ -17,8 +17,9 @@ from factory_core.kernel.compute import progress
 from factory_core.kernel.geo import Raster, ScoreMap
 from factory_core.postprocess.chain import Chain, compose
 from factory_core.postprocess.predictions import check_scores, read_predictions
-from factory_core.predict.engine import Engine
-from factory_core.predict.model import find_models, load_ensemble, read_weights
+from factory_core.predict.engine import Engine, load_engine
+from factory_core.predict.model import find_models, read_weights
+from factory_core.predict.settings import read_settings
 from factory_core.process.chain import Task, apply_chain, from_nodes
 
 PARAMS = "params.yaml"
@@ -97,19 +98,20 @@ def load_detector(bundle: Path) -> Detector:
     params = configuration.load(bundle / PARAMS)
     paths = find_models(bundle / MODELS)
     weights = read_weights(bundle / WEIGHTS, paths, folder=bundle / MODELS)
-    ensemble = load_ensemble(paths, weights=weights)
-    takes = ScoreMap if ensemble.signature.task == "score_map" else GeoDataFrame
-    nodes = io.read_json(bundle / PROCESS)["tasks"]
     # A bundle is laid out like a detector repository: from inside, own parts are found.
+    with chdir(bundle):
+        settings = read_settings(params)
+    engine = load_engine(paths, settings, weights=weights)
+    takes = ScoreMap if engine.ensemble.signature.task == "score_map" else GeoDataFrame
+    nodes = io.read_json(bundle / PROCESS)["tasks"]
     with chdir(bundle):
         process = from_nodes(nodes)
         chain = compose(params.postprocess, takes=takes, where="postprocess")
-        blend = configuration.build(params.predict.blend, where="predict.blend")
     return Detector(
         bands=tuple(params.catalogue.bands),
         companions=dict(params.catalogue.get("companions") or {}),
         process=tuple(_with_files_in(bundle, task) for task in process),
-        engine=Engine(ensemble, blend, params.predict.overlap_px, params.predict.batch_size),
+        engine=engine,
         chain=_rooted(chain, bundle),
     )
 

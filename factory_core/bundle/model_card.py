@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 
 from factory_core import __version__
 from factory_core.evaluate.readme import table
-from factory_core.predict.model import Signature
+from factory_core.predict.signature import Signature
 
 GIVES = {
     "score_map": "a score map, of which post-processing makes polygons",

@@ -26,7 +26,7 @@ from pystac.extensions.raster import DataType
 from shapely.geometry import mapping
 
 from factory_core.kernel import io
-from factory_core.predict.model import BOX_NUMBERS, OUTPUTS, Signature
+from factory_core.predict.signature import BOX_NUMBERS, OUTPUTS, Signature
 
 ITEM = "item.json"
 TASKS = {

@@ -1,8 +1,8 @@
-"""Boxes of windows moved into the scene, each kept by the one window that sees it best."""
+"""Boxes of windows moved into the scene, and there made one an object."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import geopandas as gpd
@@ -12,7 +12,8 @@ import shapely
 from factory_core.kernel import io
 from factory_core.kernel.geo import Raster, oriented_corners
 from factory_core.predict.layout import Layout
-from factory_core.predict.model import BOX_NUMBERS, Ensemble, Signature
+from factory_core.predict.model import Ensemble
+from factory_core.predict.signature import BOX_NUMBERS, Signature
 
 MIN_SCORE = 0.01
 
@@ -22,17 +23,17 @@ def collect_block(
     *,
     layout: Layout,
     ensemble: Ensemble,
+    cores_only: bool,
 ) -> np.ndarray:
     """Candidates of a block's windows.
-
-    A box counts where its centre lies in the core of its window, the pixels nearer to
-    its middle than to a neighbour's: cores share out the scene, so an object that
-    several windows see comes once.
 
     Args:
         batches: Places of windows in the layout, and their pixels.
         layout: The windows of the scene.
         ensemble: Models that give boxes.
+        cores_only: Whether a box counts only where its centre lies in the core of its window, the
+            pixels nearer to its middle than to a neighbour's: cores share out the scene, so an
+            object that several windows see comes once.
 
     Returns:
         `(candidate, numbers + 2)` float64: the numbers of a box as the models give them, but
@@ -42,7 +43,7 @@ def collect_block(
     for places, images in batches:
         boxes, scores, classes = ensemble.boxes(images)
         for place, *window in zip(places, boxes, scores, classes, strict=True):
-            found.append(_of_window(place, *window, layout=layout))
+            found.append(_of_window(place, *window, layout=layout, cores_only=cores_only))
     return np.concatenate(found)
 
 
@@ -53,6 +54,7 @@ def _of_window(
     classes: np.ndarray,
     *,
     layout: Layout,
+    cores_only: bool,
 ) -> np.ndarray:
     row, column = place
     x0, y0 = layout.columns.starts[column], layout.rows.starts[row]
@@ -64,24 +66,36 @@ def _of_window(
     else:
         moved += [x0, y0, 0, 0, 0]
         x, y, sides = moved[:, 0], moved[:, 1], moved[:, 2:4]
-    left, right = layout.columns.cores[column]
-    top, bottom = layout.rows.cores[row]
-    kept = (x >= left) & (x < right) & (y >= top) & (y < bottom) & (scores >= MIN_SCORE)
-    kept &= (sides > 0).all(axis=1)
+    kept = (scores >= MIN_SCORE) & (sides > 0).all(axis=1)
+    if cores_only:
+        left, right = layout.columns.cores[column]
+        top, bottom = layout.rows.cores[row]
+        kept &= (x >= left) & (x < right) & (y >= top) & (y < bottom)
     return np.asarray(np.column_stack([moved, scores, classes])[kept])
 
 
-def write(files: Sequence[Path], out: Path, *, raster: Raster, signature: Signature) -> None:
+def write(
+    files: Sequence[Path],
+    out: Path,
+    *,
+    raster: Raster,
+    signature: Signature,
+    merge: Callable[[gpd.GeoDataFrame], gpd.GeoDataFrame],
+) -> None:
     """Write the candidates of a scene as GeoParquet, rectangles in the CRS of the scene.
+
+    They are put in an order of their own first, so no result depends on that of the blocks.
 
     Args:
         files: Candidates of each computed block.
         out: File to write.
         raster: The scene, for its grid.
         signature: Of the models: the kind of their boxes, and the names of their classes.
+        merge: Makes one candidate of all that were found of an object.
     """
     numbers = BOX_NUMBERS[signature.task]
     rows = np.concatenate([np.empty((0, numbers + 2)), *(np.load(file) for file in files)])
+    rows = rows[np.lexsort(rows.T)]
     boxes, scores, classes = rows[:, :numbers], rows[:, numbers], rows[:, numbers + 1]
     corners = (
         oriented_corners(boxes) if numbers == BOX_NUMBERS["oriented_boxes"] else _corners(boxes)
@@ -98,7 +112,7 @@ def write(files: Sequence[Path], out: Path, *, raster: Raster, signature: Signat
         geometry=shapely.polygons(ground),
         crs=str(raster.geobox.crs),
     )
-    io.write_by_scene([frame], out)
+    io.write_by_scene([merge(frame)], out)
 
 
 def _corners(boxes: np.ndarray) -> np.ndarray:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
+from uuid import uuid4
 
 import numpy as np
 import shapely
@@ -16,9 +18,9 @@ from geopandas import GeoSeries
 from factory_core.kernel.errors import ConfigError
 from factory_core.kernel.geo import Raster, window_at
 from factory_core.predict import candidates, score_maps
-from factory_core.predict.blend import Blend
 from factory_core.predict.layout import Layout, lay_out
-from factory_core.predict.model import Ensemble
+from factory_core.predict.model import Ensemble, load_ensemble
+from factory_core.predict.settings import Settings
 
 Item = TypeVar("Item")
 Block = tuple[int, int]
@@ -60,15 +62,11 @@ class Engine:
 
     Attributes:
         ensemble: Models whose scores are averaged, or whose boxes are put together.
-        blend: Weights of overlapping windows of a score map.
-        overlap_px: Pixels that neighbouring windows share; at least the size of an object.
-        batch_size: Windows that go through the network at once.
+        settings: How.
     """
 
     ensemble: Ensemble
-    blend: Blend
-    overlap_px: int
-    batch_size: int
+    settings: Settings
 
     @property
     def ending(self) -> str:
@@ -88,12 +86,13 @@ class Engine:
         """
         self.ensemble.check(raster)
         window_px = self.ensemble.signature.window_px
-        if not 0 <= self.overlap_px < window_px:
+        overlap_px = self.settings.overlap_px
+        if not 0 <= overlap_px < window_px:
             raise ConfigError(
                 f"`predict.overlap_px` must lie in [0, {window_px}), the window of the model. "
-                f"Received: {self.overlap_px}. Use a quarter of the window: {window_px // 4}."
+                f"Received: {overlap_px}. Use a quarter of the window: {window_px // 4}."
             )
-        layout = lay_out(raster.geobox, window_px=window_px, overlap_px=self.overlap_px)
+        layout = lay_out(raster.geobox, window_px=window_px, overlap_px=overlap_px)
         return Plan(raster, layout, _touching(raster, layout, area))
 
     def compute(self, plan: Plan, block: Block, *, folder: Path) -> None:
@@ -101,16 +100,26 @@ class Engine:
         file = _file(folder, block)
         if file.exists():
             return
-        batches = _ahead(_read_batches(plan, block, batch_size=self.batch_size))
+        batches = _ahead(_read_batches(plan, block, batch_size=self.settings.batch_size))
         if self.ensemble.signature.task == "score_map":
             result = score_maps.sum_block(
-                batches, block, layout=plan.layout, ensemble=self.ensemble, blend=self.blend
+                batches,
+                block,
+                layout=plan.layout,
+                ensemble=self.ensemble,
+                blend=self.settings.blend,
             )
         else:
-            result = candidates.collect_block(batches, layout=plan.layout, ensemble=self.ensemble)
-        partial = file.with_suffix(".partial.npy")
-        np.save(partial, result)
-        os.replace(partial, file)
+            result = candidates.collect_block(
+                batches,
+                layout=plan.layout,
+                ensemble=self.ensemble,
+                cores_only=self.settings.merge.cores_only,
+            )
+        # A worker that was given up may still be writing the same block.
+        beside = file.with_suffix(f".{uuid4().hex}.npy")
+        np.save(beside, result)
+        os.replace(beside, file)
 
     def write(self, plan: Plan, *, folder: Path, out: Path) -> None:
         """Put the blocks in `folder` together and write them to `out`."""
@@ -121,7 +130,33 @@ class Engine:
                 files, out, layout=plan.layout, raster=plan.raster, classes=signature.classes
             )
         else:
-            candidates.write(list(files.values()), out, raster=plan.raster, signature=signature)
+            candidates.write(
+                list(files.values()),
+                out,
+                raster=plan.raster,
+                signature=signature,
+                merge=partial(self.settings.merge, voters=self.ensemble.voters),
+            )
+
+
+def load_engine(
+    paths: Sequence[Path], settings: Settings, *, weights: Sequence[float] | None = None
+) -> Engine:
+    """Load models and what is chosen of a prediction.
+
+    Args:
+        paths: A file each.
+        settings: The section `predict`.
+        weights: How much each model counts; None: all the same.
+
+    Raises:
+        ModelError: A file is damaged or does not state what it takes, or two differ.
+        ConfigError: The provider is not installed, or does not start.
+    """
+    ensemble = load_ensemble(
+        paths, weights=weights, provider=settings.provider, views=settings.views.all()
+    )
+    return Engine(ensemble, settings)
 
 
 def _touching(raster: Raster, layout: Layout, area: GeoSeries | None) -> np.ndarray:

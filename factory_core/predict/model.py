@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
 
 import numpy as np
 import onnxruntime
@@ -14,34 +12,18 @@ import onnxruntime
 from factory_core.kernel import io
 from factory_core.kernel.errors import ModelError
 from factory_core.kernel.geo import Raster, resolution_m
+from factory_core.predict.providers import Cpu, Provider
+from factory_core.predict.signature import (
+    BOX_NUMBERS,
+    OF_BOXES,
+    OUTPUTS,
+    Signature,
+    read_signature,
+)
+from factory_core.predict.views import View
 
-OF_BOXES = ("boxes", "scores", "classes")
-OUTPUTS = {"score_map": ("scores",), "boxes": OF_BOXES, "oriented_boxes": OF_BOXES}
-# Numbers of a box: x_min, y_min, x_max, y_max; or x, y, length, width, angle.
-BOX_NUMBERS = {"boxes": 4, "oriented_boxes": 5}
 SAME_RESOLUTION = 0.05
 SUM_TOLERANCE = 1e-6
-
-
-@dataclass(frozen=True)
-class Signature:
-    """What a model takes and gives, as its file states it.
-
-    Attributes:
-        task: Whether it gives score maps, upright boxes or boxes of any direction.
-        classes: Names of its classes, in the order of its outputs.
-        bands: Names of the bands of its input.
-        resolution_m: Side of a pixel on the ground.
-        window_px: Side of the window that it takes.
-        dtype: numpy type of the pixels.
-    """
-
-    task: Literal["score_map", "boxes", "oriented_boxes"]
-    classes: tuple[str, ...]
-    bands: tuple[str, ...]
-    resolution_m: float
-    window_px: int
-    dtype: str
 
 
 @dataclass(frozen=True)
@@ -52,14 +34,21 @@ class Ensemble:
         signature: What all of them take and give.
         members: File and session of each.
         weights: How much each counts; they add up to 1.
+        views: How each window is looked at: test-time augmentation where there are several.
     """
 
     signature: Signature
     members: tuple[tuple[Path, onnxruntime.InferenceSession], ...]
     weights: tuple[float, ...]
+    views: tuple[View, ...] = (View(),)
+
+    @property
+    def voters(self) -> int:
+        """Boxes that a window gives of an object when nothing is missed."""
+        return len(self.members) * len(self.views)
 
     def score_maps(self, images: np.ndarray) -> np.ndarray:
-        """Weighted mean of the score maps of the members.
+        """Mean over the views of the weighted mean of the score maps of the members.
 
         Args:
             images: `(batch, height, width, band)` of the signature's dtype.
@@ -70,11 +59,14 @@ class Ensemble:
         Raises:
             ModelError: A member gives NaN or a score outside [0, 1].
         """
-        maps = self.member_maps(images)
-        if len(maps) == 1:
-            return maps[0]
-        shares = np.array(self.weights, np.float32)
-        return np.asarray(np.tensordot(shares, np.stack(maps), axes=1))
+        if len(self.members) == len(self.views) == 1:
+            return self.member_maps(images)[0]
+        # The sum of a few numbers of 32 bits is exact in 64: equal views keep their score.
+        total = np.zeros((*images.shape[:3], len(self.signature.classes)))
+        for view in self.views:
+            for share, maps in zip(self.weights, self.member_maps(view.of(images)), strict=True):
+                total += share * view.maps_back(maps).astype(np.float64)
+        return (total / len(self.views)).astype(np.float32)
 
     def member_maps(self, images: np.ndarray) -> list[np.ndarray]:
         """The score map of each member, see `score_maps`."""
@@ -84,7 +76,7 @@ class Ensemble:
         ]
 
     def boxes(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Boxes of all members, side by side, their scores by weight: the heaviest keeps its own.
+        """Boxes of all members and views, side by side; the heaviest member keeps its scores.
 
         Returns:
             Boxes in pixels of the window, scores `(batch, k)` in [0, 1], class numbers
@@ -96,10 +88,16 @@ class Ensemble:
             ModelError: A member gives NaN, a score outside [0, 1], or boxes of other numbers.
         """
         shares = np.array(self.weights, np.float32) / np.float32(max(self.weights))
+        side_px = self.signature.window_px
         found = [
-            (boxes, scores * share, classes)
+            (
+                boxes if view == View() else view.boxes_back(boxes, side_px=side_px),
+                scores * share,
+                classes,
+            )
+            for view in self.views
             for share, (boxes, scores, classes) in zip(
-                shares, self.member_boxes(images), strict=True
+                shares, self.member_boxes(view.of(images)), strict=True
             )
         ]
         boxes, scores, classes = (
@@ -195,18 +193,28 @@ def read_weights(file: Path, paths: Sequence[Path], *, folder: Path) -> tuple[fl
     return weights
 
 
-def load_ensemble(paths: Sequence[Path], *, weights: Sequence[float] | None = None) -> Ensemble:
+def load_ensemble(
+    paths: Sequence[Path],
+    *,
+    weights: Sequence[float] | None = None,
+    provider: Provider | None = None,
+    views: tuple[View, ...] = (View(),),
+) -> Ensemble:
     """Load exported models that work together.
 
     Args:
         paths: A file each.
         weights: How much each counts; None: all the same.
+        provider: What runs them; None: the processor.
+        views: How each window is looked at.
 
     Raises:
         ModelError: A file is damaged or does not state what it takes, or two differ.
+        ConfigError: The provider is not installed, or does not start.
     """
-    members = [(path, _open(path)) for path in paths]
-    signatures = [_signature(path, session) for path, session in members]
+    provider = provider or Cpu()
+    members = [(path, provider.load(path)) for path in paths]
+    signatures = [read_signature(path, session) for path, session in members]
     for path, signature in zip(paths, signatures, strict=True):
         if signature != signatures[0]:
             raise ModelError(
@@ -214,68 +222,7 @@ def load_ensemble(paths: Sequence[Path], *, weights: Sequence[float] | None = No
                 f"{signature} and {signatures[0]}. Train all members on the same dataset."
             )
     equal = (1 / len(members),) * len(members)
-    return Ensemble(signatures[0], tuple(members), tuple(weights or equal))
-
-
-def _open(path: Path) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    # Its plans, one for each size of batch, doubled the peak memory and saved no time.
-    options.enable_mem_pattern = False
-    try:
-        return onnxruntime.InferenceSession(
-            path, sess_options=options, providers=["CPUExecutionProvider"]
-        )
-    except Exception as error:
-        raise ModelError(
-            f"{path} cannot be loaded as an ONNX model: {error}. Run the stage train again."
-        ) from error
-
-
-def _signature(path: Path, session: onnxruntime.InferenceSession) -> Signature:
-    stated: dict[str, str] = session.get_modelmeta().custom_metadata_map
-    missing = [key for key in ("task", "classes", "bands", "resolution_m") if key not in stated]
-    if missing:
-        raise ModelError(
-            f"{path} does not state {', '.join(missing)} in its metadata. Export it with the stage "
-            "train, or add `metadata_props` of these names."
-        )
-    (image,) = _ported(path, session)
-    _, height, width, bands = image.shape
-    names = tuple(json.loads(stated["bands"]))
-    if not isinstance(height, int) or height != width or bands != len(names):
-        raise ModelError(
-            f"{path} takes images {tuple(image.shape)}; expected (batch, side, side, "
-            f"{len(names)}) with a fixed side. Export it for one size of window."
-        )
-    return Signature(
-        task=_task(path, session, stated["task"]),
-        classes=tuple(json.loads(stated["classes"])),
-        bands=names,
-        resolution_m=float(stated["resolution_m"]),
-        window_px=height,
-        dtype=image.type.removeprefix("tensor(").removesuffix(")").replace("float", "float32"),
-    )
-
-
-def _ported(path: Path, session: onnxruntime.InferenceSession) -> list[Any]:
-    inputs: list[Any] = session.get_inputs()
-    if [port.name for port in inputs] != ["image"] or len(inputs[0].shape) != 4:
-        raise ModelError(
-            f"{path} takes {', '.join(f'{i.name} {i.shape}' for i in inputs)}; expected one input "
-            "`image` (batch, height, width, band). Export it with the stage train."
-        )
-    return inputs
-
-
-def _task(path: Path, session: onnxruntime.InferenceSession, task: str) -> Any:
-    given = [port.name for port in session.get_outputs()]
-    if task not in OUTPUTS or not set(OUTPUTS[task]) <= set(given):
-        raise ModelError(
-            f"{path} states the task {task!r} and gives {', '.join(given)}; expected score_map "
-            "with `scores`, or boxes or oriented_boxes with `boxes`, `scores` and `classes`."
-        )
-    return task
+    return Ensemble(signatures[0], tuple(members), tuple(weights or equal), views)
 
 
 def _checked(scores: np.ndarray, path: Path) -> np.ndarray:

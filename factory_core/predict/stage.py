@@ -2,56 +2,21 @@
 
 from __future__ import annotations
 
-import shutil
-from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
-from geopandas import GeoSeries
 from omegaconf import DictConfig
 
 from factory_core.kernel import config as configuration
 from factory_core.kernel import io
-from factory_core.kernel.errors import ConfigError, SceneError, SelectionError
-from factory_core.predict.engine import Block, Engine, Plan
-from factory_core.predict.model import find_models, load_ensemble, read_weights
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Plain settings of `predict`.
-
-    Attributes:
-        overlap_px: Pixels that neighbouring windows share.
-        batch_size: Windows that go through the network at once.
-    """
-
-    overlap_px: int
-    batch_size: int
-
-    def __post_init__(self) -> None:
-        if self.batch_size < 1:
-            raise ConfigError(
-                f"`predict.batch_size` must be 1 or more. Received: {self.batch_size}."
-            )
-
-
-@dataclass(frozen=True)
-class Scene:
-    """One scene to work on, as it can be sent to another process.
-
-    Attributes:
-        path: The processed scene.
-        area: What of it belongs to the split.
-        folder: Where its finished blocks are kept.
-        out: What is written of it, without the ending.
-    """
-
-    path: Path
-    area: GeoSeries
-    folder: Path
-    out: Path
+from factory_core.kernel.compute import Compute
+from factory_core.kernel.errors import FactoryError, SceneError, SelectionError
+from factory_core.kernel.jobs import Job
+from factory_core.predict.engine import Block, Engine, Plan, load_engine
+from factory_core.predict.model import find_models, read_weights
+from factory_core.predict.scenes import Scene, begin, end, finishing, report, scene_in
+from factory_core.predict.settings import Settings, read_settings
 
 
 def run(
@@ -66,15 +31,18 @@ def run(
 ) -> None:
     """Run the models over the windows that touch the area of `split`, scene by scene.
 
+    A scene that fails stops no other: it stands in `<out>.failed.json`, and `out` stays as it
+    was. Started again, only what is not finished is computed.
+
     Raises:
         SelectionError: The split has no scene.
-        SceneError: A scene is missing or damaged.
+        SceneError: Scenes are missing or damaged; all others are done then.
         ModelError: A model is missing or damaged, or a scene does not fit it; or the weights are
             for other models.
+        ComputeError: The machine cannot be worked on.
     """
-    settings: Settings = configuration.section(config, "predict", Settings)
-    blend: Any = configuration.build(config.predict.get("blend"), where="predict.blend")
-    compute = configuration.build(config.compute, where="compute")
+    settings = read_settings(config)
+    compute: Compute = configuration.build(config.compute, where="compute")
     paths = find_models(models)
     shares = read_weights(weights, paths, folder=models) if weights else None
     areas = io.read_areas(selection / "selection.parquet", split)
@@ -83,30 +51,38 @@ def run(
             f"{selection / 'selection.parquet'} has nothing for the split {split!r}. Widen "
             "`select.where`, or give the split a larger share."
         )
-    files = {scene_id: _scene_file(scenes, scene_id) for scene_id in sorted(areas)}
     key = {
         "predict": configuration.to_yaml(config.predict),
         "code": config.fingerprint.predict,
-        "inputs": io.identity([*paths, *files.values(), selection / "selection.parquet"]),
+        "inputs": io.identity(paths),
         "weights": shares,
     }
-    engine = partial(_engine, tuple(paths), shares, settings, blend, str(io.identity(paths)))
+    engine = partial(_engine, tuple(paths), shares, settings, str(io.identity(paths)))
     with io.staged(out, key=key) as work:
-        todo = [
-            Scene(path, areas[scene_id], work / f".{scene_id}.blocks", work / scene_id)
-            for scene_id, path in files.items()
-            if not _result(work / scene_id, engine()).exists()
+        every = [
+            scene_in(work, path=scenes / f"{scene_id}.tif", area=areas[scene_id])
+            for scene_id in sorted(areas)
         ]
-        blocks = [(scene, block) for scene in todo for block in _plan(scene, engine()).blocks]
-        compute.map(partial(_compute, engine), blocks, label=f"predict {split}")
-        compute.map(partial(_write, engine), todo, label=f"write {split}")
-
-
-def _scene_file(scenes: Path, scene_id: str) -> Path:
-    file = scenes / f"{scene_id}.tif"
-    if not file.is_file():
-        raise SceneError(f"{file} does not exist, but is selected. Run the stage process again.")
-    return file
+        todo = begin(work, every)
+        surveys = compute.map(partial(_survey, engine), todo, label=f"predict {split}: survey")
+        failed: dict[str, FactoryError] = {
+            scene.name: error
+            for scene, error in zip(todo, surveys, strict=True)
+            if isinstance(error, SceneError)
+        }
+        jobs = [
+            Job(scene.name, [(scene, block) for block in blocks], scene)
+            for scene, blocks in zip(todo, surveys, strict=True)
+            if not isinstance(blocks, SceneError)
+        ]
+        failed |= compute.finish_jobs(
+            jobs,
+            piece=partial(_compute, engine),
+            whole=partial(_write, engine),
+            label=f"predict {split}",
+        )
+        report(failed, out.with_name(f"{out.name}.failed.json"), scenes=len(every))
+        end(work)
 
 
 @lru_cache(maxsize=1)
@@ -114,12 +90,18 @@ def _engine(
     paths: tuple[Path, ...],
     shares: tuple[float, ...] | None,
     settings: Settings,
-    blend: Any,
     identity: str,  # noqa: ARG001
 ) -> Engine:
     """The engine of this process, loaded once; `identity` tells a model that has changed."""
-    ensemble = load_ensemble(paths, weights=shares)
-    return Engine(ensemble, blend, settings.overlap_px, settings.batch_size)
+    return load_engine(paths, settings, weights=shares)
+
+
+def _survey(engine: Any, scene: Scene) -> list[Block] | SceneError:
+    """The blocks of a scene that are worth computing, or why it cannot be read."""
+    try:
+        return _plan(scene, engine()).blocks
+    except SceneError as error:
+        return error
 
 
 def _plan(scene: Scene, engine: Engine) -> Plan:
@@ -128,14 +110,10 @@ def _plan(scene: Scene, engine: Engine) -> Plan:
 
 def _compute(engine: Any, item: tuple[Scene, Block]) -> None:
     scene, block = item
-    scene.folder.mkdir(exist_ok=True)
     engine().compute(_plan(scene, engine()), block, folder=scene.folder)
 
 
 def _write(engine: Any, scene: Scene) -> None:
-    engine().write(_plan(scene, engine()), folder=scene.folder, out=_result(scene.out, engine()))
-    shutil.rmtree(scene.folder, ignore_errors=True)
-
-
-def _result(out: Path, engine: Engine) -> Path:
-    return out.with_name(out.name + engine.ending)
+    plan = _plan(scene, engine())
+    with finishing(scene, ending=engine().ending) as file:
+        engine().write(plan, folder=scene.folder, out=file)

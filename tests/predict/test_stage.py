@@ -11,7 +11,7 @@ from factory_core.kernel.errors import (
     SceneError,
     SelectionError,
 )
-from factory_core.predict import layout, score_maps, stage
+from factory_core.predict import engine, layout, score_maps, stage
 from factory_core.predict.engine import Engine
 from tests.onnx_models import write_box_model, write_oriented_box_model, write_score_model
 
@@ -87,7 +87,7 @@ def test_windows_outside_the_area_or_without_data_are_not_computed(
     tmp_path, predict, write_scene, write_selection, monkeypatch
 ):
     seen = []
-    original = stage.load_ensemble
+    original = engine.load_ensemble
 
     def counting(paths, **more):
         ensemble = original(paths, **more)
@@ -99,7 +99,7 @@ def test_windows_outside_the_area_or_without_data_are_not_computed(
         )
         return ensemble
 
-    monkeypatch.setattr(stage, "load_ensemble", counting)
+    monkeypatch.setattr(engine, "load_ensemble", counting)
     write_score_model(tmp_path / "models/0/model.onnx")
     pixels = noise(3, 100, 100)
     pixels[:, :, :50] = 0
@@ -210,7 +210,7 @@ def test_killed_run_goes_on_with_the_next_block(
         return sum_block(batches, block, **rest)
 
     def dies_at_b(self, plan, *, folder, out):
-        if out.stem == "b":
+        if plan.raster.scene_id == "b":
             raise KeyboardInterrupt
         write(self, plan, folder=folder, out=out)
 

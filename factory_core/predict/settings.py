@@ -1,0 +1,49 @@
+"""All that is chosen of a prediction, read in one place for the stage and for what is deployed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import cast
+
+from omegaconf import DictConfig, OmegaConf
+
+from factory_core.kernel import config as configuration
+from factory_core.kernel.limits import check_at_least
+from factory_core.predict.blend import Blend
+from factory_core.predict.merge import Core, Merge
+from factory_core.predict.providers import Cpu, Provider
+from factory_core.predict.views import Views
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The section `predict`; detectors of before a part came get its plainest choice.
+
+    Attributes:
+        overlap_px: Pixels that neighbouring windows share; at least the size of an object.
+        batch_size: Windows that go through the network at once.
+        blend: Weights of overlapping windows of a score map.
+        merge: What becomes of boxes that several windows, views and models found.
+        views: How each window is looked at.
+        provider: What runs the models.
+    """
+
+    overlap_px: int
+    batch_size: int
+    blend: Blend
+    merge: Merge = field(default_factory=Core)
+    views: Views = field(default_factory=Views)
+    provider: Provider = field(default_factory=Cpu)
+
+    def __post_init__(self) -> None:
+        check_at_least(1, batch_size=self.batch_size)
+
+
+def read_settings(config: DictConfig) -> Settings:
+    """The section `predict` of a configuration, parts and all.
+
+    Raises:
+        ConfigError: A key or a value is wrong; names it.
+    """
+    node = OmegaConf.merge(config.predict, {"_target_": f"{__name__}.Settings"})
+    return cast(Settings, configuration.build(node, where="predict"))
