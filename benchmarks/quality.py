@@ -30,9 +30,11 @@ import pandas as pd
 from banepa import write_raw as write_banepa
 from omegaconf import DictConfig
 
-from factory_core.evaluate.matching import compare
+from factory_core.evaluate.detection.average_precision import AveragePrecision
+from factory_core.evaluate.detection.matches import Matches
 from factory_core.evaluate.metrics import measure
-from factory_core.evaluate.pixels import count_pixels
+from factory_core.evaluate.pixels import PixelIou
+from factory_core.evaluate.results import Results
 from factory_core.evaluate.scenes import read_scenes
 from factory_core.kernel import config as configuration
 from factory_core.kernel import io
@@ -41,8 +43,8 @@ from factory_core.postprocess import stage as postprocess
 ROOT = Path(__file__).parents[1]
 FILES = Path(__file__).parent / "quality"
 SEEDS = (0, 1, 2)
-STEPS = 150  # rounded up to whole epochs
-BATCH = 8
+STEPS = 200  # rounded up to whole epochs
+BATCH = 4
 THRESHOLDS = tuple(round(0.05 * number, 2) for number in range(1, 16))
 STAGES_OF_DATA = ("catalogue", "select", "process", "dataset")
 
@@ -261,26 +263,28 @@ def score(config: DictConfig, detector: Detector, work: Path, split: str) -> dic
     postprocess.run(config, predictions=predictions, selection=selection, split=split, out=found)
     scenes = read_scenes(
         detections=found,
+        predictions=predictions,
         scenes=Path("data/processed"),
         catalogue=Path("data/catalogue"),
         selection=selection,
         split=split,
         taxonomy=configuration.taxonomy(config),
     )
-    match = "polygon" if detector.task == "segmentation" else "box"
-    pixels = None
-    if detector.task == "segmentation":
-        pixels = np.sum([count_pixels(scene, classes=[detector.label]) for scene in scenes], axis=0)
-    return measure(
-        [compare(scene, match=match, iou=detector.iou) for scene in scenes],
-        classes=[detector.label],
-        match=match,
+    results = Results(
+        scenes,
+        taxonomy=configuration.taxonomy(config),
+        match="polygon" if detector.task == "segmentation" else "box",
         iou=detector.iou,
+    )
+    metrics = [Matches(), AveragePrecision()]
+    return measure(
+        [*metrics, PixelIou()] if detector.task == "segmentation" else metrics,
+        results,
+        weights=np.ones((1, len(scenes))),
         contexts=pd.DataFrame(),
         context_edges={},
         min_labels=1,
-        pixels=pixels,
-    )
+    ).metrics
 
 
 def table(name: str, results: dict[str, list[dict[str, Any]]]) -> Iterator[str]:

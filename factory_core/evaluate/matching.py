@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import shapely
 
-from factory_core.evaluate.scenes import Scene
+from factory_core.evaluate.objects import NONE, Objects
 
 Match = Literal["box", "polygon"]
-NONE = -1
+# Between scenes when they are laid side by side to be searched at once.
+GAP_M = 1e3
 
 
 @dataclass(frozen=True)
 class Overlaps:
-    """Every pair of a detection and a label of one scene that touch.
+    """Every pair of a detection and a label of one scene that overlap.
 
     Attributes:
         detection: `(pair,)` row of the detection.
         label: `(pair,)` row of the label.
-        iou: `(pair,)` intersection over union, in [0, 1].
+        iou: `(pair,)` intersection over union, in (0, 1].
     """
 
     detection: np.ndarray
@@ -33,112 +35,112 @@ class Overlaps:
         return Overlaps(self.detection[chosen], self.label[chosen], self.iou[chosen])
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """One scene, its overlaps, and who is whose.
-
-    Attributes:
-        scene: Labels and detections.
-        overlaps: Pairs of any classes.
-        label_of: `(detection,)` row of the label of the same class, or -1: false.
-        any_label_of: `(detection,)` row of the label when classes do not count, or -1.
-    """
-
-    scene: Scene
-    overlaps: Overlaps
-    label_of: np.ndarray
-    any_label_of: np.ndarray
-
-    @property
-    def found(self) -> np.ndarray:
-        """`(label,)` whether a detection of its class matched it."""
-        found = np.zeros(len(self.scene.labels), bool)
-        found[self.label_of[self.label_of != NONE]] = True
-        return found
-
-
-def compare(scene: Scene, *, match: Match, iou: float) -> Comparison:
-    """Match the detections of a scene to its labels.
+def place_side_by_side(bounds: np.ndarray, *, scene: np.ndarray, scenes: np.ndarray) -> np.ndarray:
+    """Boxes moved so that no two scenes lie on one ground, for one search of all.
 
     Args:
-        scene: What was found, and what should have been.
-        match: `box` compares axis-aligned envelopes in the CRS of the scene, `polygon` outlines.
-        iou: Least intersection over union of a detection that is right.
+        bounds: `(row, 4)` in the CRS of each row's scene.
+        scene: `(row,)` place of its scene.
+        scenes: `(scene, 4)` bounds of the scenes.
+
+    Returns:
+        `(row,)` geometries.
     """
-    pairs = overlaps(
-        scene.detections.geometry.to_numpy(), scene.labels.geometry.to_numpy(), match=match
-    )
-    count = len(scene.detections)
-    return Comparison(
-        scene=scene,
-        overlaps=pairs,
-        label_of=match_greedily(same_class(pairs, scene=scene), iou=iou, count=count),
-        any_label_of=match_greedily(pairs, iou=iou, count=count),
-    )
-
-
-def same_class(pairs: Overlaps, *, scene: Scene) -> Overlaps:
-    """The pairs whose detection and label are of one class."""
-    detected = scene.detections["label"].to_numpy()[pairs.detection]
-    return pairs.where(detected == scene.labels["label"].to_numpy()[pairs.label])
-
-
-def overlaps(detections: np.ndarray, labels: np.ndarray, *, match: Match) -> Overlaps:
-    """Intersection over union of every detection and label that touch.
-
-    Args:
-        detections: `(detection,)` geometries.
-        labels: `(label,)` geometries in the same CRS.
-        match: `box` takes their axis-aligned envelopes.
-
-    Source: Jaccard, Bulletin de la Société vaudoise des sciences naturelles 37 (1901), 547.
-    """
-    if match == "box":
-        detections, labels = _boxes(detections), _boxes(labels)
-    by_label, by_detection = shapely.STRtree(detections).query(labels, predicate="intersects")
-    pair = (detections[by_detection], labels[by_label])
-    shared = shapely.area(shapely.intersection(*pair)) if match == "polygon" else _shared(*pair)
-    together = shapely.area(pair[0]) + shapely.area(pair[1]) - shared
-    iou = np.divide(shared, together, out=np.zeros(len(shared)), where=together > 0)
-    return Overlaps(by_detection, by_label, iou)
-
-
-def _boxes(geometries: np.ndarray) -> np.ndarray:
-    boxes: np.ndarray = shapely.box(*shapely.bounds(geometries).reshape(-1, 4).T)
+    widths = scenes[:, 2] - scenes[:, 0] + GAP_M
+    x = (np.cumsum(widths) - widths - scenes[:, 0])[scene]
+    y = -scenes[:, 1][scene]
+    moved = bounds + np.column_stack([x, y, x, y])
+    boxes: np.ndarray = shapely.box(*moved.T)
     return boxes
 
 
-def _shared(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Area that each two boxes share, without building geometries."""
-    a, b = shapely.bounds(one).reshape(-1, 4), shapely.bounds(other).reshape(-1, 4)
-    sides = np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2])
-    width, height = np.clip(sides, 0, None).T
-    shared: np.ndarray = width * height
-    return shared
-
-
-def match_greedily(pairs: Overlaps, *, iou: float, count: int) -> np.ndarray:
-    """Match detections to labels, one to one: each in turn takes the free label it overlaps most.
+def find_overlaps(
+    detections: Objects,
+    labels: Objects,
+    *,
+    near: tuple[np.ndarray, np.ndarray],
+    match: Match,
+) -> Overlaps:
+    """Intersection over union of every detection and label of one scene that overlap.
 
     Args:
-        pairs: Overlaps; detections of lower rows come first, so they are sorted by score.
-        iou: Least overlap of a match.
-        count: Number of detections.
+        detections: Of all scenes.
+        labels: Of the same scenes.
+        near: Rows of detections and of labels whose bounds touch.
+        match: `box` takes their axis-aligned envelopes in the CRS of the scene.
+
+    Source: Jaccard, Bulletin de la Société vaudoise des sciences naturelles 37 (1901), 547.
+    """
+    one, other = near
+    together = detections.scene[one] == labels.scene[other]
+    one, other = one[together], other[together]
+    if match == "polygon":
+        shared = shapely.area(
+            shapely.intersection(detections.geometry[one], labels.geometry[other])
+        )
+        areas = detections.area_m2[one] + labels.area_m2[other]
+    else:
+        a, b = detections.bounds[one], labels.bounds[other]
+        sides = np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2])
+        shared = np.clip(sides, 0, None).prod(axis=1)
+        areas = (a[:, 2:] - a[:, :2]).prod(axis=1) + (b[:, 2:] - b[:, :2]).prod(axis=1)
+    overlap = shared > 0
+    one, other = one[overlap], other[overlap]
+    return Overlaps(one, other, shared[overlap] / (areas[overlap] - shared[overlap]))
+
+
+def match_greedily(
+    pairs: Overlaps,
+    *,
+    ious: Sequence[float],
+    detections: int,
+    last: np.ndarray | None = None,
+) -> np.ndarray:
+    """Match detections to labels, one to one: each in turn takes the free label it overlaps most.
+
+    Taking turns is a stable matching in which every label prefers the detection of the
+    lower row; so all detections propose at once, and again where a better one came. All
+    overlaps are worked on together.
+
+    Args:
+        pairs: Overlaps; detections of lower rows of a scene come first: the highest score.
+        ious: Least overlaps of a match.
+        detections: Number of detections.
+        last: `(pair,)` whether its label is only taken where no other is free (COCO: ignored).
 
     Returns:
-        `(count,)` row of the matched label, or -1.
+        `(overlap, detection)` row of the matched label, or -1.
 
     Source: COCO detection evaluation, `COCOeval.evaluateImg` of pycocotools; its rule for ties
-    too (equal overlap: the label of the higher row).
+    too (equal overlap: the label of the higher row). Gale and Shapley, College Admissions and the
+    Stability of Marriage, American Mathematical Monthly 69 (1962), 9.
     """
-    pairs = pairs.where(pairs.iou >= min(iou, 1 - 1e-10))
-    order = np.lexsort([-pairs.label, -pairs.iou, pairs.detection])
-    label_of = np.full(count, NONE)
-    taken: set[int] = set()
-    for detection, label in zip(
-        pairs.detection[order].tolist(), pairs.label[order].tolist(), strict=True
-    ):
-        if label_of[detection] == NONE and label not in taken:
-            label_of[detection] = label
-            taken.add(label)
-    return label_of
+    late = np.zeros(len(pairs.iou), bool) if last is None else last
+    order = np.lexsort([-pairs.label, -pairs.iou, late, pairs.detection])
+    detection, label, iou = pairs.detection[order], pairs.label[order], pairs.iou[order]
+    least = np.minimum(np.asarray(ious, float), 1 - 1e-10)
+    at, pair = np.nonzero(iou >= least[:, None])
+    # A detection at an overlap is one suitor; its proposals stand in a row.
+    suitor, sought = at * detections + detection[pair], label[pair]
+    width = int(sought.max(initial=NONE)) + 1
+    sought += at * width
+    label_of = np.full(len(least) * detections, NONE)
+    starts = np.flatnonzero(np.diff(suitor, prepend=NONE))
+    ends = np.append(starts[1:], len(suitor))
+    suitors = suitor[starts]
+    taken_by = np.full(len(least) * width, len(suitors))
+    proposal = starts.copy()
+    asking = np.arange(len(suitors))
+    while len(asking):
+        wanted = sought[proposal[asking]]
+        before = taken_by[wanted]
+        np.minimum.at(taken_by, wanted, asking)
+        after = taken_by[wanted]
+        refused = asking[after != asking]
+        ousted = np.unique(before[(before != after) & (before < len(suitors))])
+        asking = np.concatenate([refused, ousted])
+        proposal[asking] += 1
+        asking = asking[proposal[asking] < ends[asking]]
+    taken = np.flatnonzero(taken_by < len(suitors))
+    label_of[suitors[taken_by[taken]]] = taken % max(width, 1)
+    return label_of.reshape(len(least), detections)

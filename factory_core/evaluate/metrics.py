@@ -1,100 +1,127 @@
-"""All numbers of a split in one mapping: the headline, then by class, then by context."""
+"""All numbers of a split: the headline, by class, by context, and the interval of each."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from factory_core.evaluate.average_precision import average_precision
-from factory_core.evaluate.counts import Counts, count
-from factory_core.evaluate.matching import Comparison, Match
-from factory_core.evaluate.pixels import intersection_over_union
+from factory_core.evaluate.metric import Estimate, Metric, estimate, nested
+from factory_core.evaluate.results import Results
+from factory_core.kernel.compute import progress
 from factory_core.kernel.units import unit_of
 
 DIGITS = 6
 SLICES = {1: ("low", "high"), 2: ("low", "middle", "high")}
 
 
+@dataclass(frozen=True)
+class Measured:
+    """What was measured on a split, ready for JSON: None where there is no number.
+
+    Attributes:
+        metrics: The headline, flat; then `by_class`, `by_level` and other parts of the objects.
+        slices: Context -> slice -> the headline of its scenes; one without a scene is left out.
+        intervals: Name (`f1`, `by_class/house/f1`, `by_context/snow/low/f1`) -> value, low, high,
+            samples, and a note where there is no value or no interval.
+    """
+
+    metrics: dict[str, Any]
+    slices: dict[str, Any]
+    intervals: dict[str, dict[str, Any]]
+
+
 def measure(
-    comparisons: Sequence[Comparison],
+    metrics: Sequence[Metric],
+    results: Results,
     *,
-    classes: Sequence[str],
-    match: Match,
-    iou: float,
+    weights: np.ndarray,
     contexts: pd.DataFrame,
     context_edges: Mapping[str, Sequence[float]],
     min_labels: int,
-    pixels: np.ndarray | None = None,
-    by_level: Mapping[int, Counts] | None = None,
-) -> dict[str, Any]:
-    """Every metric of a split, ready for JSON: None where there is nothing to measure.
-
-    Over all classes, F1, precision and recall pool the counts; average precision is the
-    mean over classes with labels (COCO), pixel IoU over classes that cover any pixel (VOC).
-    A slice of a context without a scene is left out.
+) -> Measured:
+    """Every number of `metrics`, with its interval.
 
     Args:
-        comparisons: One a scene, matched at `iou`.
-        classes: Names at the level of training.
-        match: What was compared, repeated in the result.
-        iou: Overlap at which it was matched, repeated in the result.
+        metrics: In the order of the configuration.
+        results: Labels and detections.
+        weights: `(1 + draws, scene)` of `draw_weights`.
         contexts: One column a context, indexed by `scene_id`.
         context_edges: For each context where low ends and high begins, of `edges_of`.
-        min_labels: A slice with fewer labels gets counts and a note, but no ratio.
-        pixels: `(class, 2)` of `count_pixels` summed over scenes, for score maps.
-        by_level: Outcomes at the levels of the taxonomy above that of training.
+        min_labels: A ratio that rests on fewer labels (detections, pixels) gets no number.
     """
-    precisions = average_precision(comparisons, classes=classes)
-    covered = intersection_over_union(pixels) if pixels is not None else None
-    total = count(comparisons)
-    by_class: dict[str, Any] = {}
-    for index, name in enumerate(classes):
-        average = precisions[name]
-        by_class[name] = _ratios(count(comparisons, label=name)) | {
-            "ap50": None if average is None else _rounded(average[0]),
-            "ap50_95": None if average is None else _rounded(average.mean()),
+    tallies = [(metric, metric(results)) for metric in progress(metrics, label="evaluate: match")]
+    found = estimate([tally for _, tally in tallies], weights, min_samples=min_labels)
+    sliced = [tally for metric, tally in tallies if metric.sliced]
+    slices: dict[str, Any] = {}
+    of_slices: dict[str, Estimate] = {}
+    cuts = list(_cuts(results, contexts, edges=context_edges))
+    for context, name, inside in progress(cuts, label="evaluate: slices"):
+        here = {
+            key: one
+            for key, one in estimate(sliced, weights * inside, min_samples=min_labels).items()
+            if "/" not in key
         }
-        if covered is not None:
-            by_class[name]["pixel_iou"] = _rounded(covered[index])
-        by_class[name] |= _counts(count(comparisons, label=name))
-    averages = [average for average in precisions.values() if average is not None]
-    headline = _ratios(total) | {
-        "ap50": _rounded(np.mean([a[0] for a in averages])) if averages else None,
-        "ap50_95": _rounded(np.mean(averages)) if averages else None,
-    }
-    if covered is not None:
-        headline["pixel_iou"] = _mean(covered)
+        slices.setdefault(context, {})[name] = _ordered(here) | {
+            "scenes": int(inside.sum()),
+            **_note(here),
+        }
+        of_slices |= {f"by_context/{context}/{name}/{key}": one for key, one in here.items()}
+    headline = {key: one for key, one in found.items() if "/" not in key}
+    parts = {key: one for key, one in found.items() if "/" in key}
+    return Measured(
+        metrics={
+            **_ordered(headline),
+            **_facts(results),
+            "by_class": {},
+            "by_level": {},
+            **nested(_ordered(parts)),
+        },
+        slices=slices,
+        intervals={key: _entry(one) for key, one in {**headline, **parts, **of_slices}.items()},
+    )
+
+
+def _facts(results: Results) -> dict[str, Any]:
     return {
-        **headline,
-        **_counts(total),
-        "missed": total.missed,
-        "false": total.false,
-        "labels_too_coarse": sum(c.scene.coarse_labels for c in comparisons),
-        "detections_too_coarse": sum(c.scene.coarse_detections for c in comparisons),
-        "scenes": len(comparisons),
-        "area_km2": _rounded(sum(c.scene.area.area for c in comparisons) / 1e6),
-        "match": match,
-        "iou": iou,
+        "labels_too_coarse": sum(scene.coarse_labels for scene in results.scenes),
+        "detections_too_coarse": sum(scene.coarse_detections for scene in results.scenes),
+        "scenes": len(results.scenes),
+        "area_km2": _rounded(results.area_km2.sum()),
+        "match": results.match,
+        "iou": results.iou,
         "ap_detections_per_scene": "unlimited",
-        "by_class": by_class,
-        "by_level": {
-            str(level): _ratios(counts) | _counts(counts)
-            for level, counts in (by_level or {}).items()
-        },
-        "by_context": {
-            context: {
-                name: _slice(chosen, min_labels=min_labels)
-                for name, chosen in _cut(comparisons, contexts[context], edges=edges)
-                if chosen
-            }
-            for context, edges in context_edges.items()
-            if edges
-        },
     }
+
+
+def _ordered(found: Mapping[str, Estimate]) -> dict[str, Any]:
+    """The values: ratios first, then counts, which are whole numbers."""
+    ratios = {key: _rounded(one.value) for key, one in found.items() if one.samples is not None}
+    counts = {
+        key: round(one.value)
+        for key, one in found.items()
+        if one.samples is None and one.value is not None
+    }
+    return {**ratios, **counts}
+
+
+def _note(found: Mapping[str, Estimate]) -> dict[str, str]:
+    """Why a slice lacks numbers, by the first that has none for want of samples."""
+    notes = [one.note for one in found.values() if one.value is None and one.samples is not None]
+    return {"note": notes[0]} if notes else {}
+
+
+def _entry(one: Estimate) -> dict[str, Any]:
+    entry = asdict(one) | {key: _rounded(getattr(one, key)) for key in ("value", "low", "high")}
+    return entry if one.note else {key: value for key, value in entry.items() if key != "note"}
+
+
+def _rounded(value: float | np.floating | None) -> float | None:
+    return None if value is None else round(float(value), DIGITS)
 
 
 def edges_of(contexts: pd.DataFrame, *, shares: Sequence[float]) -> dict[str, tuple[float, ...]]:
@@ -134,48 +161,15 @@ def slice_ranges(edges: Sequence[float], *, unit: str = "") -> dict[str, str]:
     }
 
 
-def _cut(
-    comparisons: Sequence[Comparison], values: pd.Series, *, edges: Sequence[float]
-) -> Iterator[tuple[str, list[Comparison]]]:
-    """The scenes of each slice of a context; a scene without a value is in none."""
-    known = [c for c in comparisons if pd.notna(values.get(c.scene.scene_id))]
-    place = np.digitize([values[c.scene.scene_id] for c in known], edges)
-    for index, name in enumerate(SLICES[len(edges)]):
-        yield name, [c for c, at in zip(known, place, strict=True) if at == index]
-
-
-def _slice(comparisons: Sequence[Comparison], *, min_labels: int) -> dict[str, Any]:
-    counts = count(comparisons)
-    enough = counts.labels >= min_labels
-    ratios = _ratios(counts)
-    result = {
-        **(ratios if enough else dict.fromkeys(ratios)),
-        **_counts(counts),
-        "scenes": len(comparisons),
-    }
-    return result if enough else {**result, "note": f"fewer than {min_labels} labels"}
-
-
-def _ratios(counts: Counts) -> dict[str, float | None]:
-    return {
-        "f1": _rounded(counts.f1),
-        "precision": _rounded(counts.precision),
-        "recall": _rounded(counts.recall),
-    }
-
-
-def _counts(counts: Counts) -> dict[str, int]:
-    return {
-        "labels": counts.labels,
-        "detections": counts.detections,
-        "found": counts.found,
-    }
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return _rounded(np.mean(known)) if known else None
-
-
-def _rounded(value: float | np.floating | None) -> float | None:
-    return None if value is None else round(float(value), DIGITS)
+def _cuts(
+    results: Results, contexts: pd.DataFrame, *, edges: Mapping[str, Sequence[float]]
+) -> Iterator[tuple[str, str, np.ndarray]]:
+    """Context, slice, and `(scene,)` whether it holds the scene; one without a value is in none."""
+    for context, cuts in edges.items():
+        if not cuts:
+            continue
+        values = contexts[context].reindex([scene.scene_id for scene in results.scenes])
+        place = np.where(values.isna(), len(cuts) + 1, np.digitize(values, cuts))
+        for index, name in enumerate(SLICES[len(cuts)]):
+            if (place == index).any():
+                yield context, name, place == index

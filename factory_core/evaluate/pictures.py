@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,8 @@ from odc.geo.geobox import GeoBox
 from PIL import Image
 from shapely.geometry.base import BaseGeometry
 
-from factory_core.evaluate.matching import NONE, Comparison
+from factory_core.evaluate.comparison import Comparison
+from factory_core.evaluate.objects import NONE
 from factory_core.kernel import io
 from factory_core.kernel.geo import footprint, window_at
 
@@ -62,17 +63,20 @@ def worst_places(comparisons: Sequence[Comparison], *, size_px: int, count: int)
     """Up to `count` windows with the most missed and false objects, from a grid on each scene."""
     places = []
     for comparison in comparisons:
-        geobox = comparison.scene.geobox
         wrong = np.concatenate([frame.geometry.to_numpy() for frame in _wrong(comparison)])
-        x, y = shapely.get_coordinates(shapely.point_on_surface(wrong)).reshape(-1, 2).T
-        columns, rows = ~geobox.affine @ (x, y)
-        cells = np.column_stack([rows, columns]).astype(int) // size_px
-        for (row, column), errors in zip(
-            *np.unique(cells, axis=0, return_counts=True), strict=True
-        ):
-            window = _inside(geobox, row=row * size_px, column=column * size_px, size_px=size_px)
-            places.append(Place(comparison, window, int(errors)))
+        crowds = crowded(comparison.scene.geobox, wrong, size_px=size_px)
+        places += [Place(comparison, window, errors) for window, errors in crowds]
     return sorted(places, key=lambda p: -p.errors)[:count]
+
+
+def crowded(scene: GeoBox, shapes: np.ndarray, *, size_px: int) -> Iterator[tuple[GeoBox, int]]:
+    """The windows of a grid on a scene that hold any of `shapes`, and how many each holds."""
+    x, y = shapely.get_coordinates(shapely.point_on_surface(shapes)).reshape(-1, 2).T
+    columns, rows = ~scene.affine @ (x, y)
+    cells = np.column_stack([rows, columns]).astype(int) // size_px
+    for (row, column), held in zip(*np.unique(cells, axis=0, return_counts=True), strict=True):
+        window = _inside(scene, row=row * size_px, column=column * size_px, size_px=size_px)
+        yield window, int(held)
 
 
 def _inside(scene: GeoBox, *, row: int, column: int, size_px: int) -> GeoBox:
@@ -93,7 +97,9 @@ def area_window(comparison: Comparison) -> GeoBox:
     return window_at(geobox, row=int(top), column=int(left), shape=shape)
 
 
-def draw_scene(comparison: Comparison, *, window: GeoBox, max_px: int, out: Path) -> None:
+def draw_scene(
+    comparison: Comparison, *, window: GeoBox, max_px: int, out: Path, title: str = ""
+) -> None:
     """Draw a window of a scene with its objects as PNG, north up, whole or not at all.
 
     Found objects show their detection, and their label as a thin line; missed ones their
@@ -104,6 +110,7 @@ def draw_scene(comparison: Comparison, *, window: GeoBox, max_px: int, out: Path
         window: What of it to show.
         max_px: Longest side of the imagery in the picture; small windows are enlarged.
         out: File to write.
+        title: Of the picture; empty is the id of the scene.
     """
     pixels = natural_colours(comparison.scene.path, window=window, max_px=max_px)
     height, width = _size_px(window, max_px=max_px)
@@ -124,7 +131,7 @@ def draw_scene(comparison: Comparison, *, window: GeoBox, max_px: int, out: Path
     footer.set_axis_off()
     _draw_footer(
         footer,
-        title=comparison.scene.scene_id,
+        title=title or comparison.scene.scene_id,
         counts=counts,
         pixel_m=(x_max - x_min) / width,
         width_px=page[1],

@@ -3,16 +3,61 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar
 
 import numpy as np
 import shapely
 from odc.geo.geobox import GeoBox
 from rasterio.features import rasterize
 
+from factory_core.evaluate.metric import Metric, Number, Quantity, Sums, mean_where_known, ratio
+from factory_core.evaluate.results import Results
 from factory_core.evaluate.scenes import Scene
 from factory_core.kernel.geo import footprint, window_at
 
 WINDOW_PX = 2048
+
+
+@dataclass(frozen=True)
+class PixelIou(Metric):
+    """Intersection over union of the pixels that detections and labels cover.
+
+    The mean over the classes that cover any pixel, and by class.
+
+    Source: Everingham et al., The Pascal Visual Object Classes Challenge: A Retrospective
+    (2015), section 4.2.
+    """
+
+    gives: ClassVar = {
+        "pixel_iou": Quantity(
+            "Pixel IoU", "pixels of both detections and labels, over pixels of either"
+        )
+    }
+
+    def __call__(self, results: Results) -> Sums:
+        """Count pixels by scene and class."""
+        counts = results.shared(covered_pixels)
+        names = results.taxonomy.names
+
+        def numbers(sums: np.ndarray) -> dict[str, Number]:
+            both, either = np.moveaxis(sums.reshape(len(sums), -1, 2), -1, 0)
+            by_class = ratio(both, either)
+            named = {"pixel_iou": Number(mean_where_known(by_class, axis=1), either.sum(axis=1))}
+            for at, name in enumerate(names):
+                named[f"by_class/{name}/pixel_iou"] = Number(by_class[:, at], either[:, at])
+            return named
+
+        return Sums(counts.reshape(len(counts), -1), numbers)
+
+
+def covered_pixels(results: Results) -> np.ndarray:
+    """`(scene, class, 2)` of `count_pixels`; to be called by `Results.shared`."""
+    count = partial(count_pixels, classes=results.taxonomy.names)
+    shape = (len(results.scenes), len(results.taxonomy.names), 2)
+    counts = results.compute.map(count, list(results.scenes), label="evaluate: pixels")
+    return np.array(counts, np.int64).reshape(shape)
 
 
 def count_pixels(scene: Scene, *, classes: Sequence[str]) -> np.ndarray:
@@ -62,15 +107,3 @@ def _mask(shapes: np.ndarray, *, window: GeoBox) -> np.ndarray:
         shapes.tolist(), out_shape=window.shape, transform=window.affine, dtype="uint8"
     )
     return covered.astype(bool)
-
-
-def intersection_over_union(counts: np.ndarray) -> list[float | None]:
-    """Pixel IoU of each class; None where neither detections nor labels cover a pixel.
-
-    Args:
-        counts: `(class, 2)`, the sum of `count_pixels` over scenes.
-
-    Source: Everingham et al., The Pascal Visual Object Classes Challenge: A Retrospective
-    (2015), section 4.2.
-    """
-    return [both / either if either else None for both, either in counts.tolist()]

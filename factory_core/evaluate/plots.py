@@ -8,24 +8,38 @@ from typing import Any
 
 import numpy as np
 
-from factory_core.evaluate.average_precision import precision_recall
-from factory_core.evaluate.matching import NONE, Comparison
+from factory_core.evaluate.comparison import Comparison
+from factory_core.evaluate.detection.ranking import rankings
+from factory_core.evaluate.objects import NONE
+from factory_core.evaluate.results import Results
 
 BACKGROUND = "background"
 
 
-def precision_recall_rows(
-    comparisons: Sequence[Comparison], *, classes: Sequence[str]
-) -> list[dict[str, Any]]:
-    """One row a point of each class's curve, at the overlap of the comparisons.
+def precision_recall_rows(results: Results) -> list[dict[str, Any]]:
+    """One row a point of each class's curve, at the running overlap.
 
-    A class without labels or detections has the one point without either: recall 0, precision 0.
+    Precision at up to 101 recalls, the curve that average precision is the mean of. A class
+    without labels or detections has the one point without either: recall 0, precision 0.
+
+    Source: as `detection.ranking.Ranking`.
     """
-    return [
-        {"recall": recall, "precision": round(precision, 6), "label": name}
-        for name in classes
-        for recall, precision in precision_recall(comparisons, label=name) or [(0.0, 0.0)]
-    ]
+    from hotcoco import metrics
+
+    level, rows = results.taxonomy.level, []
+    ranked = rankings(results, level, right=results.matched(level, results.iou) != NONE)
+    for name, ranking in zip(results.taxonomy.names, ranked, strict=True):
+        right, labels = ranking.right[0], int(ranking.labels.sum())
+        points: Sequence[tuple[int, float, float]] = [(0, 0.0, 0.0)]
+        if labels and len(right):
+            _, points = metrics.precision_recall_curve(
+                np.cumsum(right).tolist(), np.cumsum(~right).tolist(), num_gt=labels
+            )
+        rows += [
+            {"recall": at / 100, "precision": round(precision, 6), "label": name}
+            for at, precision, _ in points
+        ]
+    return rows
 
 
 def confusion_counts(comparisons: Sequence[Comparison], *, classes: Sequence[str]) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import geopandas as gpd
@@ -26,26 +26,52 @@ class Scene:
         path: The processed scene.
         geobox: Its grid.
         area: What of it belongs to the split.
-        labels: `label` (class at the level of training) and `geometry`.
-        detections: `label`, `score` and `geometry`, the highest score first.
-        coarse_labels: Labels left out because they name a class above that level.
-        coarse_detections: Detections left out for the same reason (`back_off` makes such): they
-            say less than is asked, which is not found, and not wrong either.
+        named_labels: `label` (the class as it is named, at any level) and `geometry`.
+        named_detections: `label`, `score` and `geometry`, the highest score first.
+        labels: Those of a class at the level of training or below, named by that level.
+        detections: The same of the detections.
+        score_map: What the model gave, where it gives one.
     """
 
     scene_id: str
     path: Path
     geobox: GeoBox
     area: BaseGeometry
+    named_labels: gpd.GeoDataFrame
+    named_detections: gpd.GeoDataFrame
     labels: gpd.GeoDataFrame
     detections: gpd.GeoDataFrame
-    coarse_labels: int
-    coarse_detections: int = 0
+    score_map: Path | None = None
+
+    @property
+    def coarse_labels(self) -> int:
+        """Labels left out because they name a class above the level of training."""
+        return len(self.named_labels) - len(self.labels)
+
+    @property
+    def coarse_detections(self) -> int:
+        """Detections left out for the same reason (`back_off` makes such).
+
+        They say less than is asked, which is not found, and not wrong either.
+        """
+        return len(self.named_detections) - len(self.detections)
+
+    def detecting(self, detections: gpd.GeoDataFrame | None, *, taxonomy: Taxonomy) -> Scene:
+        """The same scene with other detections; its labels are not touched."""
+        named = _inside(detections, area=self.area, crs=self.crs, columns=["label", "score"])
+        named = in_fixed_order(named.assign(score=named["score"].astype(float)))
+        return replace(self, named_detections=named, detections=at_level(named, taxonomy=taxonomy))
+
+    @property
+    def crs(self) -> str:
+        """CRS of all geometries, in metres."""
+        return str(self.geobox.crs)
 
 
 def read_scenes(
     *,
     detections: Path,
+    predictions: Path,
     scenes: Path,
     catalogue: Path,
     selection: Path,
@@ -88,9 +114,9 @@ def read_scenes(
             scenes / f"{scene_id}.tif",
             area=areas[scene_id],
             labels=labelled.get(scene_id),
-            detections=found.get(scene_id),
             taxonomy=taxonomy,
-        )
+            predictions=predictions,
+        ).detecting(found.get(scene_id), taxonomy=taxonomy)
         for scene_id in progress(sorted(areas), label=f"evaluate {split}: read")
     ]
 
@@ -100,8 +126,8 @@ def _scene(
     *,
     area: gpd.GeoSeries,
     labels: gpd.GeoDataFrame | None,
-    detections: gpd.GeoDataFrame | None,
     taxonomy: Taxonomy,
+    predictions: Path,
 ) -> Scene:
     geobox = io.open_raster(path).geobox
     if not geo.is_metric(geobox.crs):
@@ -111,21 +137,19 @@ def _scene(
         )
     crs = str(geobox.crs)
     here = area.to_crs(crs).iloc[0]
-    true = _inside(labels, area=here, crs=crs, columns=["label"])
-    levelled = true.assign(label=taxonomy.roll_up(true["label"]))
-    fine = levelled[levelled["label"].notna()]
-    seen = _inside(detections, area=here, crs=crs, columns=["label", "score"])
-    seen = seen.assign(label=taxonomy.roll_up(seen["label"]), score=seen["score"].astype(float))
-    named = seen[seen["label"].notna()]
+    named = in_fixed_order(_inside(labels, area=here, crs=crs, columns=["label"]))
+    score_map = predictions / path.name
+    none = _inside(None, area=here, crs=crs, columns=["label", "score"])
     return Scene(
         scene_id=path.stem,
         path=path,
         geobox=geobox,
         area=here,
-        labels=in_fixed_order(fine),
-        detections=in_fixed_order(named),
-        coarse_labels=len(levelled) - len(fine),
-        coarse_detections=len(seen) - len(named),
+        named_labels=named,
+        named_detections=none,
+        labels=at_level(named, taxonomy=taxonomy),
+        detections=none,
+        score_map=score_map if score_map.is_file() else None,
     )
 
 
@@ -139,6 +163,12 @@ def _inside(
     frame = frame.set_geometry(frame.make_valid())
     shapely.prepare(area)
     return frame[shapely.intersects(area, frame.representative_point().array)]
+
+
+def at_level(named: gpd.GeoDataFrame, *, taxonomy: Taxonomy) -> gpd.GeoDataFrame:
+    """The rows of a class at the level of training or below, named by that level."""
+    levelled = named.assign(label=taxonomy.roll_up(named["label"]))
+    return levelled[levelled["label"].notna()].reset_index(drop=True)
 
 
 def in_fixed_order(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
+import shapely
 from omegaconf import DictConfig
+from shapely import GeometryType
 
-from factory_core.evaluate.counts import count
+from factory_core.evaluate.comparison import Comparison, comparisons
 from factory_core.evaluate.figures import draw_confusion, draw_precision_recall, draw_training
-from factory_core.evaluate.matching import Comparison, Match, compare
+from factory_core.evaluate.matching import Match
+from factory_core.evaluate.metric import Metric, draw_weights
 from factory_core.evaluate.metrics import SLICES, edges_of, measure, slice_ranges
 from factory_core.evaluate.pictures import (
     Place,
@@ -22,7 +25,6 @@ from factory_core.evaluate.pictures import (
     worst_places,
     worst_scenes,
 )
-from factory_core.evaluate.pixels import count_pixels
 from factory_core.evaluate.plots import (
     confusion_counts,
     confusion_rows,
@@ -30,13 +32,17 @@ from factory_core.evaluate.plots import (
 )
 from factory_core.evaluate.readme import check_readme, write_readme
 from factory_core.evaluate.report import Picture, photo, render_report
+from factory_core.evaluate.results import Results
 from factory_core.evaluate.scenes import read_scenes
 from factory_core.evaluate.training_curves import read_curves
 from factory_core.kernel import config as configuration
 from factory_core.kernel import io
-from factory_core.kernel.compute import Compute, progress
-from factory_core.kernel.errors import OutputError
+from factory_core.kernel.compute import Compute
+from factory_core.kernel.errors import ConfigError, OutputError
+from factory_core.kernel.limits import check_at_least
 from factory_core.kernel.units import unit_of
+
+LINES = {GeometryType.LINESTRING, GeometryType.LINEARRING, GeometryType.MULTILINESTRING}
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,10 @@ class Settings:
         match: `box` compares axis-aligned envelopes, `polygon` outlines.
         iou: Least intersection over union of a detection that is right.
         context_edges: Where low ends and high begins in each share: one or two values.
-        min_labels: A slice with fewer labels gives counts and no ratios.
+        min_labels: A ratio that rests on fewer samples (labels; detections for precision) is no
+            number.
+        draws: How often the scenes are drawn again for the intervals.
+        seed: Of those draws.
         pictures: Scenes to draw, those with the most errors first.
         picture_px: Longest side of their imagery.
         places: Worst places to draw.
@@ -58,6 +67,8 @@ class Settings:
     iou: float
     context_edges: tuple[float, ...]
     min_labels: int
+    draws: int
+    seed: int
     pictures: int
     picture_px: int
     places: int
@@ -79,8 +90,14 @@ class Settings:
             )
         if min(self.picture_px, self.place_px) < 16:
             raise ValueError("`picture_px` and `place_px` must be at least 16.")
-        if min(self.min_labels, self.pictures, self.places) < 0:
-            raise ValueError("`min_labels`, `pictures` and `places` must not be negative.")
+        check_at_least(
+            0,
+            min_labels=self.min_labels,
+            draws=self.draws,
+            seed=self.seed,
+            pictures=self.pictures,
+            places=self.places,
+        )
 
 
 def run(
@@ -103,6 +120,9 @@ def run(
     settings: Settings = configuration.section(config, "evaluate", Settings)
     taxonomy = configuration.taxonomy(config)
     compute: Compute = configuration.build(config.compute, where="compute")
+    metrics: list[Metric] = configuration.build_chain(
+        config.evaluate.metrics, where="evaluate.metrics"
+    )
     if readme is not None:
         check_readme(readme)
     inputs = [detections, predictions, scenes, catalogue, selection, *([curves] if curves else [])]
@@ -115,53 +135,49 @@ def run(
         "inputs": io.identity(inputs),
     }
     with io.staged(out, key=key) as work:
-        read = partial(
-            read_scenes,
-            detections=detections,
-            scenes=scenes,
-            catalogue=catalogue,
-            selection=selection,
-            split=split,
-        )
-        match = partial(compare, match=settings.match, iou=settings.iou)
-        found = read(taxonomy=taxonomy)
-        comparisons = [match(scene) for scene in progress(found, label=f"evaluate {split}: match")]
-        by_level = {
-            level: count(map(match, read(taxonomy=replace(taxonomy, level=level))))
-            for level in range(1, taxonomy.level)
-        }
-        pixels = None
-        if any(predictions.glob("*.tif")):
-            counter = partial(count_pixels, classes=taxonomy.names)
-            pixels = np.sum(compute.map(counter, found, label=f"evaluate {split}: pixels"), axis=0)
-        contexts = _contexts(config, catalogue / "scenes.parquet")
-        edges = edges_of(contexts, shares=settings.context_edges)
-        metrics = measure(
-            comparisons,
-            classes=taxonomy.names,
+        results = Results(
+            read_scenes(
+                detections=detections,
+                predictions=predictions,
+                scenes=scenes,
+                catalogue=catalogue,
+                selection=selection,
+                split=split,
+                taxonomy=taxonomy,
+            ),
+            taxonomy=taxonomy,
             match=settings.match,
             iou=settings.iou,
+            compute=compute,
+        )
+        check_readable(metrics, results)
+        contexts = _contexts(config, catalogue / "scenes.parquet")
+        edges = edges_of(contexts, shares=settings.context_edges)
+        measured = measure(
+            metrics,
+            results,
+            weights=draw_weights(len(results.scenes), draws=settings.draws, seed=settings.seed),
             contexts=contexts,
             context_edges=edges,
             min_labels=settings.min_labels,
-            pixels=pixels,
-            by_level=by_level,
         )
-        # A column a number in `dvc exp show`: the slices would hide the figures that count.
-        io.write_json(
-            {name: value for name, value in metrics.items() if name != "by_context"},
-            work / "metrics.json",
-        )
-        io.write_json(metrics["by_context"], work / "slices.json")
-        charts = _write_plots(comparisons, classes=taxonomy.names, folder=work / "plots")
+        # A column a number in `dvc exp show`: slices and intervals would hide what counts.
+        io.write_json(measured.metrics, work / "metrics.json")
+        io.write_json(measured.slices, work / "slices.json")
+        io.write_json(measured.intervals, work / "intervals.json")
+        charts = _write_plots(results, folder=work / "plots")
         charts["training"] = draw_training(read_curves(curves)) if curves else None
         pictures = _write_pictures(
-            comparisons, settings=settings, compute=compute, split=split, folder=work / "pictures"
+            results.shared(comparisons),
+            settings=settings,
+            compute=compute,
+            split=split,
+            folder=work / "pictures",
         )
         report = render_report(
             detector=str(config.detector),
             split=split,
-            metrics=metrics,
+            metrics={**measured.metrics, "by_context": measured.slices},
             ranges={
                 name: slice_ranges(cuts, unit=unit_of(name)) for name, cuts in edges.items() if cuts
             },
@@ -170,7 +186,31 @@ def run(
         )
         (work / "report.html").write_text(report, encoding="utf-8")
     if readme is not None and split == "test":
-        write_readme(readme, metrics=metrics, split=split)
+        write_readme(readme, metrics=measured.metrics, split=split)
+
+
+def check_readable(metrics: Sequence[Metric], results: Results) -> None:
+    """Refuse metrics that read what the results do not hold.
+
+    Raises:
+        ConfigError: A metric of lines on detections that are none, of score maps where the model
+            gives candidates; names the metric and what to choose.
+    """
+    for metric in metrics:
+        name = type(metric).__name__
+        if metric.reads == "score_map" and not all(scene.score_map for scene in results.scenes):
+            raise ConfigError(
+                f"`evaluate.metrics`: {name} reads score maps, and the model gives candidates. "
+                "Drop it from the defaults list `metric`."
+            )
+        shapes = set(shapely.get_type_id(results.detections.geometry).tolist())
+        strange = shapes - LINES if metric.reads == "lines" else shapes & LINES
+        if strange and metric.reads != "score_map":
+            raise ConfigError(
+                f"`evaluate.metrics`: {name} reads {metric.reads}, and the detections are "
+                f"{', '.join(sorted(GeometryType(shape).name.lower() for shape in strange))}."
+                " Choose metrics of their kind in the defaults list `metric`."
+            )
 
 
 def _contexts(config: DictConfig, table: Path) -> pd.DataFrame:
@@ -186,12 +226,11 @@ def _contexts(config: DictConfig, table: Path) -> pd.DataFrame:
     return pd.DataFrame(scenes.set_index("id")[names])
 
 
-def _write_plots(
-    comparisons: list[Comparison], *, classes: tuple[str, ...], folder: Path
-) -> dict[str, bytes | None]:
+def _write_plots(results: Results, *, folder: Path) -> dict[str, bytes | None]:
     """Write the tables of `dvc plots`, and give their charts for the report."""
-    rows = precision_recall_rows(comparisons, classes=classes)
-    confusion = confusion_counts(comparisons, classes=classes)
+    classes = results.taxonomy.names
+    rows = precision_recall_rows(results)
+    confusion = confusion_counts(results.shared(comparisons), classes=classes)
     io.write_json(rows, folder / "precision_recall.json")
     io.write_json(confusion_rows(confusion, classes=classes), folder / "confusion.json")
     return {
@@ -201,7 +240,7 @@ def _write_plots(
 
 
 def _write_pictures(
-    comparisons: list[Comparison],
+    compared: Sequence[Comparison],
     *,
     settings: Settings,
     compute: Compute,
@@ -210,8 +249,8 @@ def _write_pictures(
 ) -> dict[str, list[Picture]]:
     """Draw scenes and worst places that are not drawn yet, and give them for the report."""
     (folder / "worst").mkdir(parents=True, exist_ok=True)
-    scenes = worst_scenes(comparisons, count=settings.pictures)
-    places = worst_places(comparisons, size_px=settings.place_px, count=settings.places)
+    scenes = worst_scenes(compared, count=settings.pictures)
+    places = worst_places(compared, size_px=settings.place_px, count=settings.places)
     whole = [Place(scene, area_window(scene), 0) for scene in scenes]
     files = [
         *(folder / f"{place.comparison.scene.scene_id}.png" for place in whole),

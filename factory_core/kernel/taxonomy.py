@@ -105,7 +105,9 @@ class Taxonomy:
     def roll_up(self, labels: Iterable[str], level: int | None = None) -> list[str | None]:
         """Each of `labels` at `level` (default: the level of training), None where too coarse."""
         level = self.level if level is None else level
-        return [self.at(label, level) for label in labels]
+        labels = list(labels)
+        known = {label: self.at(label, level) for label in dict.fromkeys(labels)}
+        return [known[label] for label in labels]
 
 
 def _is_name(name: str) -> bool:

@@ -16,13 +16,16 @@ from omegaconf import DictConfig, OmegaConf
 from shapely.geometry import box
 from shapely.geometry.base import BaseGeometry
 
+from factory_core.evaluate.results import Results
 from factory_core.evaluate.scenes import Scene
 from factory_core.kernel import io
 from factory_core.kernel.geo import footprint
+from factory_core.kernel.taxonomy import Taxonomy
 
 CRS = "EPSG:32632"
 LEFT, TOP = 500_000, 5_000_000
 CLASSES = ("house", "road")
+TAXONOMY = Taxonomy(CLASSES)
 
 Labels = Sequence[tuple[str, BaseGeometry]]
 Detections = Sequence[tuple[str, float, BaseGeometry]]
@@ -58,15 +61,22 @@ def make_scene(labels: Labels, detections: Detections, *, scene_id: str = "a") -
     from factory_core.evaluate.scenes import in_fixed_order
 
     grid = geobox()
+    true = in_fixed_order(labels_frame(labels, scene_id=scene_id))
+    found = in_fixed_order(detections_frame(detections, scene_id=scene_id))
     return Scene(
         scene_id=scene_id,
         path=Path(f"{scene_id}.tif"),
         geobox=grid,
         area=footprint(grid),
-        labels=in_fixed_order(labels_frame(labels, scene_id=scene_id)),
-        detections=in_fixed_order(detections_frame(detections, scene_id=scene_id)),
-        coarse_labels=0,
+        named_labels=true,
+        named_detections=found,
+        labels=true,
+        detections=found,
     )
+
+
+def make_results(*scenes: Scene, taxonomy: Taxonomy = TAXONOMY, **settings: object) -> Results:
+    return Results(scenes, taxonomy=taxonomy, **settings)
 
 
 @dataclass
@@ -75,6 +85,7 @@ class World:
 
     root: Path
     settings: dict[str, object] = field(default_factory=dict)
+    metrics: Sequence[str] = ("matches", "average_precision", "pixel_iou")
 
     @property
     def paths(self) -> dict[str, Path]:
@@ -90,15 +101,22 @@ class World:
 
     @property
     def config(self) -> DictConfig:
-        from factory_core.kernel.parts import CONF
+        from factory_core.kernel.parts import CONF, load_part
 
         stated = OmegaConf.load(CONF / "factory.yaml").evaluate
+        tasks = {name: load_part("metric", name) for name in self.metrics}
+        quick = {
+            "min_labels": 1,
+            "draws": 20,
+            "picture_px": 300,
+            "metrics": {"tasks": tasks, "order": list(tasks)},
+        }
         return OmegaConf.create(
             {
                 "detector": "house_detector",
                 "taxonomy": {"classes": ["building/house", "road"], "level": 2},
                 "catalogue": {"contexts": {"snow": {}, "haze": {}}},
-                "evaluate": {**stated, "min_labels": 1, "picture_px": 300, **self.settings},
+                "evaluate": {**stated, **quick, **self.settings},
                 "compute": {"_target_": "factory_core.kernel.compute.Local", "workers": 1},
                 "fingerprint": {"evaluate": "abc"},
             }

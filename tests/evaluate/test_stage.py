@@ -49,10 +49,15 @@ def test_measures_what_was_worked_by_hand(world):
         "precision": 1.0,
         "recall": 1.0,
         "ap50": 1.0,
+        "ap75": 1.0,
         "ap50_95": 1.0,
+        "ar": 1.0,
+        "pixel_iou": 1.0,
         "labels": 1,
         "detections": 1,
         "found": 1,
+        "missed": 0,
+        "false": 0,
     }
     # House at 0.50: right at rank 1, recall 1/3, so 34 of the 101 recalls have precision 1.
     assert metrics["by_class"]["house"]["ap50"] == pytest.approx(34 / 101, abs=1e-6)
@@ -62,7 +67,7 @@ def test_measures_what_was_worked_by_hand(world):
     assert metrics["by_context"]["snow"]["low"]["labels"] == 3
     assert metrics["by_context"]["snow"]["high"]["f1"] == 0.0
     assert list(metrics["by_context"]["snow"]) == ["low", "high"]
-    assert "pixel_iou" not in metrics
+    assert metrics["ap_detections_per_scene"] == "unlimited"
 
 
 def test_a_detection_of_a_parent_class_counts_at_its_own_level(world):
@@ -94,6 +99,7 @@ def test_writes_all_that_the_pipeline_promises(world):
     out = made.paths["out"]
     files = sorted(file.relative_to(out).as_posix() for file in out.rglob("*") if file.is_file())
     assert files == [
+        "intervals.json",
         "metrics.json",
         "pictures/a.png",
         "pictures/b.png",
@@ -166,7 +172,7 @@ def _contents(folder: Path) -> dict[str, bytes]:
         pytest.param(
             [],
             DETECTIONS["a"],
-            {"f1": 0.0, "precision": 0.0, "recall": None, "ap50": None},
+            {"f1": None, "precision": 0.0, "recall": None, "ap50": None},
             id="no labels",
         ),
     ],
@@ -178,6 +184,8 @@ def test_empty_sides_give_null_or_zero_by_rule(world, match, labels, detections,
     )
     metrics = made.run()
     assert {key: metrics[key] for key in expected} == expected
+    intervals = io.read_json(made.paths["out"] / "intervals.json")
+    assert (intervals["f1"].get("note") == "0 samples, fewer than 1") == (not labels)
     assert (metrics["pixel_iou"] is None) == (not labels and not detections)
     assert (made.paths["out"] / "report.html").is_file()
 
