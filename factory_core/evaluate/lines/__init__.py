@@ -1,0 +1,1 @@
+"""Lines against lines: networks, ways along them, lengths, junctions."""
