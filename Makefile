@@ -27,10 +27,10 @@ lint: env  ## style and types
 	ruff check . && ruff format --check . && mypy
 
 test: env  ## every test that is not slow
-	python -m pytest -m "not slow" -n 2 --dist loadfile
+	python -m pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder
 
 test-slow: env  ## bake, reproduce, sweep
-	python -m pytest -m slow -n 2 --dist loadfile
+	python -m pytest -m slow -n 2 --dist loadfile --no-loadscope-reorder
 
 docs: env  ## the documentation, into site/; warnings are errors
 	NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet

@@ -1,6 +1,7 @@
 """What all tests share: quiet libraries, patient property tests, as many threads as trainings."""
 
 import sys
+from pathlib import Path
 
 from hypothesis import HealthCheck, settings
 
@@ -11,6 +12,23 @@ settings.register_profile(
     "patient", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("patient")
+
+# Two workers take a file at a time: what lasts longest starts first, or one would wait at the end.
+LONGEST = (
+    "template/test_release.py",
+    "train/test_stage.py",
+    "contract/test_model.py",
+    "train/test_kills.py",
+    "storage/test_s3.py",
+    "train/test_devices.py",
+    "template/test_bake.py",
+)
+FIRST = {Path(__file__).parent / name: place for place, name in enumerate(LONGEST)}
+
+
+def pytest_collection_modifyitems(items):
+    """Put the longest files first; the others stay in their order."""
+    items.sort(key=lambda item: FIRST.get(item.path, len(FIRST)))
 
 
 def pytest_collection_finish():

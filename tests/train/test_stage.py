@@ -110,13 +110,6 @@ def test_keras_file_gives_the_same_scores(trained, datasets):
 
 
 @pytest.mark.slow
-def test_the_same_seed_gives_the_same_bytes(trained, datasets, tmp_path):
-    task, root = trained
-    train(datasets / task, tmp_path, task=task)
-    assert bytes_of(tmp_path) == bytes_of(root)
-
-
-@pytest.mark.slow
 def test_another_process_gives_the_same_bytes(trained, datasets, tmp_path):
     task, root = trained
     run_in_another_process(datasets / task, tmp_path, task=task)
@@ -144,6 +137,7 @@ def run_in_another_process(dataset, root, *, before="", **changes):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("trained", ["score_map"], indirect=True)
 def test_members_differ(datasets, trained, tmp_path):
     task, root = trained
     train(datasets / task, tmp_path, task=task, member=1, train__members=[0, 1])
