@@ -27,8 +27,8 @@ class Ends:
 
 def find_ends(lines: np.ndarray) -> Ends:
     """Ends of lines; those with the very same coordinates are one place."""
-    first, last = (shapely.get_coordinates(shapely.get_point(lines, at)) for at in (0, -1))
-    points = np.concatenate([first, last])
+    points, first, last = points_of(lines)
+    points = np.concatenate([points[first], points[last]])
     places, numbers = np.unique(points[:, 0] + 1j * points[:, 1], return_inverse=True)
     start, stop = numbers[: len(lines)], numbers[len(lines) :]
     degree = np.bincount(numbers, minlength=len(places))
@@ -37,9 +37,14 @@ def find_ends(lines: np.ndarray) -> Ends:
 
 def outward(lines: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Directions `(line, 2)` of length 1 in which lines would go on from their start and stop."""
-    inner = shapely.get_coordinates(shapely.get_point(lines, 1))
-    inner_last = shapely.get_coordinates(shapely.get_point(lines, -2))
-    first, last = (shapely.get_coordinates(shapely.get_point(lines, at)) for at in (0, -1))
-    both = first - inner, last - inner_last
+    points, first, last = points_of(lines)
+    both = points[first] - points[first + 1], points[last] - points[last - 1]
     start, stop = (way / np.maximum(np.hypot(*way.T), 1e-12)[:, None] for way in both)
     return start, stop
+
+
+def points_of(lines: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Points `(point, 2)` of all lines, and where each line's first and last one is."""
+    count = shapely.get_num_coordinates(lines)
+    after = np.cumsum(count)
+    return shapely.get_coordinates(lines), after - count, after - 1
