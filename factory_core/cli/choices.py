@@ -121,3 +121,15 @@ def tune(
     """Search over a configuration; every trial is a DVC experiment. Killed, it goes on."""
     for line in import_module("factory_core.tune.study").tune(file):
         typer.echo(line)
+
+
+@app.command(name="running-points", rich_help_panel="Choices")
+def running_points(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, metavar="POINTS.yaml")],
+    promote: Annotated[
+        int, typer.Option(min=0, help="So many of the best become DVC experiments.")
+    ] = 0,
+) -> None:
+    """Search the values of post-processing on what predict wrote for val. Killed, it goes on."""
+    for line in import_module("factory_core.running_points.search").search(file, promote=promote):
+        typer.echo(line)

@@ -70,7 +70,7 @@ class Scene:
 
 def read_scenes(
     *,
-    detections: Path,
+    detections: Path | None,
     predictions: Path,
     scenes: Path,
     catalogue: Path,
@@ -81,7 +81,8 @@ def read_scenes(
     """Read every scene of `split`, in the order of their names.
 
     A label or a detection counts where its representative point lies in the area of the split,
-    and where it names a class at the level of `taxonomy` or below.
+    and where it names a class at the level of `taxonomy` or below. Without `detections` there are
+    none yet: `Results.detecting` brings them.
 
     Raises:
         SelectionError: The split is empty, or detections lie on scenes outside it.
@@ -95,7 +96,7 @@ def read_scenes(
             f"The split {split!r} is empty in {selection / 'selection.parquet'}: there is nothing "
             "to evaluate on. Give it a share in the section `select`."
         )
-    found = dict(io.read_by_scene(detections))
+    found = dict(io.read_by_scene(detections)) if detections else {}
     strangers = sorted(found.keys() - areas.keys())
     if strangers:
         raise SelectionError(

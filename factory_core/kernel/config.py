@@ -5,11 +5,10 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import inspect
-import re
 import sys
 import types
 import typing
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,8 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from factory_core.kernel.errors import ConfigError, nearest
+from factory_core.kernel.hydra_errors import explained
+from factory_core.kernel.parts import kinds, list_parts
 from factory_core.kernel.taxonomy import Taxonomy
 
 PARAMS = Path("params.yaml")
@@ -50,37 +51,8 @@ def compose(root: Path = Path(), *, overrides: Sequence[str] = ()) -> DictConfig
             config = hydra_compose("config", overrides=list(overrides))
         OmegaConf.resolve(config)
     except (HydraException, OmegaConfBaseException) as error:
-        raise ConfigError(f"{conf / 'config.yaml'} does not compose: {_said(error)}") from error
+        raise ConfigError(f"{conf / 'config.yaml'} does not compose: {explained(error)}") from error
     return config
-
-
-def _said(error: Exception) -> str:
-    """What Hydra says, without where it looked and without its advice to add a key unread."""
-    from factory_core.kernel.parts import CONF, kinds, list_parts
-
-    noise = ("To append to your", "Config search path", "provider=", "object_type=", "full_key:")
-    lines = [re.sub(r"^In '[^']*': ?", "", line.strip()) for line in str(error).splitlines()]
-    text = " ".join(line for line in lines if line and not line.startswith(noise))
-    if found := re.search(r"Could not override '([^']+)'", text):
-        name = found[1]
-        takers = [f"{p.kind}={p.name}" for p in list_parts() if name in p.brings]
-        if takers:
-            return f"nothing that is chosen takes `{name}`. What does: {', '.join(takers)}."
-        fields = [f"{part.key}.{field}" for part in list_parts() for field in part.fields]
-        known = [*kinds(), *fields, *_dotted(OmegaConf.load(CONF / "factory.yaml"))]
-        return f"there is no {name!r} to set.{nearest(name, known)}"
-    if found := re.search(r"Could not load '([^'/]+)/([^']+)'", text):
-        names = [part.name for part in list_parts(found[1])] if found[1] in kinds() else []
-        return f"{text}{nearest(found[2], names)} There are: {', '.join(names) or 'none'}."
-    return text
-
-
-def _dotted(node: Any, above: str = "") -> Iterator[str]:
-    """Every key of plain settings, as on the command line."""
-    for key in map(str, node) if isinstance(node, DictConfig) else ():
-        yield f"{above}{key}"
-        if not OmegaConf.is_interpolation(node, key):
-            yield from _dotted(node[key], f"{above}{key}.")
 
 
 def to_yaml(config: DictConfig) -> str:
@@ -153,7 +125,7 @@ def build(node: Any, *, where: str = "", also: tuple[str, ...] = ()) -> Any:
             "Choose it in the defaults list, or drop its values."
         )
     target = node["_target_"]
-    cls = _find(target, where=where, also=also)
+    cls = part_class(target, where=where, also=also)
     fields = {
         key: build(value, where=f"{where}.{key}", also=also)
         if also and isinstance(value, Mapping) and "_target_" in value
@@ -182,18 +154,8 @@ def build_chain(node: Any, *, where: str) -> list[Any]:
     return [build(tasks[name], where=f"{where}.tasks.{name}") for name in order]
 
 
-def part_class(target: object, *, where: str) -> Any:
-    """The class that a `_target_` names, under the rule of `build`."""
-    return _find(target, where=where)
-
-
-def files_of(part: Any) -> dict[str, Path]:
-    """The fields of a part that are paths of files, for what must track or carry them."""
-    values = {field.name: getattr(part, field.name) for field in dataclasses.fields(part)}
-    return {name: value for name, value in values.items() if isinstance(value, Path)}
-
-
-def _find(target: object, *, where: str, also: tuple[str, ...] = ()) -> Any:
+def part_class(target: object, *, where: str, also: tuple[str, ...] = ()) -> Any:
+    """The class that a `_target_` names, under the rules of `build`."""
     own = _own_package()
     prefixes = (*ALLOWED, *also, *([f"{own}."] if own else []))
     if not isinstance(target, str) or not target.startswith(prefixes):
@@ -223,6 +185,12 @@ def _find(target: object, *, where: str, also: tuple[str, ...] = ()) -> Any:
     return found
 
 
+def files_of(part: Any) -> dict[str, Path]:
+    """The fields of a part that are paths of files, for what must track or carry them."""
+    values = {field.name: getattr(part, field.name) for field in dataclasses.fields(part)}
+    return {name: value for name, value in values.items() if isinstance(value, Path)}
+
+
 def _own_package() -> str | None:
     """Name of the detector's own package: `package` in params.yaml, a folder beside it."""
     if not PARAMS.is_file():
@@ -244,8 +212,6 @@ def _package_named(params: Path, changed: tuple[int, int]) -> Any:
 
 
 def _known_targets() -> list[str]:
-    from factory_core.kernel.parts import list_parts
-
     return [part.target for part in list_parts()]
 
 
@@ -352,8 +318,6 @@ def _convert(value: Any, kind: Any, *, where: str) -> Any:
 
 def _that_fit(kind: type, *, where: str) -> str:
     """The parts of the group that `where` ends in which are of `kind`."""
-    from factory_core.kernel.parts import kinds, list_parts
-
     group = where.rpartition(".")[2]
     parts = list_parts(group) if group in kinds() else []
     names = [p.name for p in parts if issubclass(part_class(p.target, where=where), kind)]

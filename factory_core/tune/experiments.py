@@ -6,11 +6,12 @@ DVC's own and undocumented: a test holds it to the installed DVC.
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
-from factory_core.tune.workplace import IDENTITY, Workplace, git
+from factory_core.tune.workplace import COMMITTER, Workplace, git, git_import
 
 
 def fetch(place: Workplace) -> None:
@@ -32,23 +33,55 @@ def read(place: Workplace, name: str, path: Path) -> str:
     return git("show", f"{commit}:{path.as_posix()}", root=place.root)
 
 
-def record(place: Workplace, name: str, files: Mapping[Path, str], *, message: str) -> None:
-    """Write an experiment that differs from its base in `files` and in nothing else.
+@dataclass(frozen=True)
+class Experiment:
+    """What an experiment holds beside its base.
+
+    Attributes:
+        name: Its name.
+        files: Content of each file in which it differs from its base, and in nothing else.
+        message: Of its commit.
+    """
+
+    name: str
+    files: Mapping[Path, bytes]
+    message: str
+
+
+def write(place: Workplace, experiments: Sequence[Experiment]) -> None:
+    """Write experiments on the base, all by one `git fast-import`.
 
     What was not finished must not stand in `dvc.lock`, or DVC would take the outputs of another
     run for its own; `dvc exp save` would write just that.
+
+    Raises:
+        OutputError: Git refuses.
     """
-    root = place.root
-    with tempfile.TemporaryDirectory() as folder:
-        index = {"GIT_INDEX_FILE": str(Path(folder, "index"))}
-        git("read-tree", place.base, root=root, **index)
-        for path, text in files.items():
-            blob = git("hash-object", "-w", "--stdin", root=root, text=text)
-            entry = f"100644,{blob},{path.as_posix()}"
-            git("update-index", "--add", "--cacheinfo", entry, root=root, **index)
-        tree = git("write-tree", root=root, **index)
-    commit = git(*IDENTITY, "commit-tree", tree, "-p", place.base, "-m", message, root=root)
-    git("update-ref", f"{_folder(place.base)}/{name}", commit, root=root)
+    stream = b"".join(_commit(one, base=place.base) for one in experiments)
+    git_import(stream, root=place.root)
+
+
+def _commit(one: Experiment, *, base: str) -> bytes:
+    message = one.message.encode()
+    head = f"commit {_folder(base)}/{one.name}\ncommitter {COMMITTER} now\ndata {len(message)}\n"
+    files = b"".join(
+        f"M 100644 inline {path.as_posix()}\ndata {len(content)}\n".encode() + content + b"\n"
+        for path, content in one.files.items()
+    )
+    return head.encode() + message + f"\nfrom {base}\n".encode() + files + b"\n"
+
+
+def listed(place: Workplace) -> set[str]:
+    """Names of the experiments on the base, as DVC lists them."""
+    with import_module("dvc.repo").Repo(str(place.root)) as repo:
+        found = repo.experiments.ls(rev=place.base)
+    return {name for experiments in found.values() for name, *_ in experiments}
+
+
+def remove(place: Workplace, names: Sequence[str]) -> None:
+    """Forget experiments on the base."""
+    for name in names:
+        git("update-ref", "-d", f"{_folder(place.base)}/{name}", root=place.root)
 
 
 def _folder(base: str) -> str:

@@ -209,11 +209,12 @@ class _Runner:
         figures: dict[str, Any] = {"tune": {state: 1, "epochs": len(seen)}}
         if seen and self.search.plan.curve:
             figures["tune"][self.search.plan.curve.stem] = seen[max(seen)]
-        files = {self.search.plan.metrics: json.dumps(figures, indent=2) + "\n"}
+        files = {self.search.plan.metrics: f"{json.dumps(figures, indent=2)}\n".encode()}
         with suppress(ConfigError):  # a trial may have failed because it does not compose
             composed = config.compose(self.place.root, overrides=overrides)
-            files[config.PARAMS] = config.to_yaml(composed)
-        experiments.record(self.place, name, files, message=f"{name}: {state}")
+            files[config.PARAMS] = config.to_yaml(composed).encode()
+        experiment = experiments.Experiment(name, files, f"{name}: {state}")
+        experiments.write(self.place, [experiment])
 
     def _tell(self, trial: Trial, name: str) -> str:
         plan = self.search.plan

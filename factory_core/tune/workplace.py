@@ -17,7 +17,7 @@ import psutil
 from factory_core.kernel import io
 from factory_core.kernel.errors import ConfigError, OutputError
 
-IDENTITY = ("-c", "user.name=factory", "-c", "user.email=factory@localhost")
+COMMITTER = "factory <factory@localhost>"
 
 
 def git(*arguments: str, root: Path, text: str | None = None, **environment: str) -> str:
@@ -38,6 +38,18 @@ def git(*arguments: str, root: Path, text: str | None = None, **environment: str
     if done.returncode:
         raise OutputError(f"`git {' '.join(arguments)}` failed in {root}: {done.stderr.strip()}")
     return done.stdout.strip()
+
+
+def git_import(stream: bytes, *, root: Path) -> None:
+    """Give `stream` to `git fast-import`; a branch that is there is written anew.
+
+    Raises:
+        OutputError: It fails.
+    """
+    command = ["git", "fast-import", "--quiet", "--force", "--date-format=now"]
+    done = subprocess.run(command, cwd=root, input=stream, capture_output=True, check=False)
+    if done.returncode:
+        raise OutputError(f"`{' '.join(command)}` failed in {root}: {done.stderr.decode().strip()}")
 
 
 def refuse_uncommitted(root: Path, *, own: Path) -> None:

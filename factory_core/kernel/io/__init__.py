@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     )
     from factory_core.kernel.io.shrunk import open_shrunk, read_onto
     from factory_core.kernel.io.vectors import (
+        as_read_by_scene,
         read_areas,
         read_by_scene,
         read_geofence,
@@ -61,6 +62,7 @@ _HOMES = {
         "read_onto",
     ),
     "vectors": (
+        "as_read_by_scene",
         "read_areas",
         "read_by_scene",
         "read_geofence",
@@ -74,6 +76,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "as_read_by_scene",
     "identity",
     "open_raster",
     "open_shrunk",

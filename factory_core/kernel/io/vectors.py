@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import geopandas as gpd
@@ -154,6 +154,16 @@ def write_by_scene(frames: Iterable[gpd.GeoDataFrame], out: Path) -> None:
     filled = [frame for frame in frames if len(frame)] or frames[:1]
     table = pd.concat([frame.to_crs(target) for frame in filled], ignore_index=True)
     write_table(table, out)
+
+
+def as_read_by_scene(frames: Mapping[str, gpd.GeoDataFrame]) -> dict[str, gpd.GeoDataFrame]:
+    """What `read_by_scene` gives of frames that `write_by_scene` wrote, to the bit, by scene."""
+    if len({_short_name(frame.crs) for frame in frames.values()}) == 1:
+        return dict(frames)
+    return {
+        scene_id: frame.to_crs(LONGITUDE_LATITUDE).to_crs(frame.crs)
+        for scene_id, frame in frames.items()
+    }
 
 
 def _short_name(crs: CRS) -> str:

@@ -1,0 +1,228 @@
+"""Charts of a search: the front, the sensitivity of every parameter, the strongest two together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from factory_core.evaluate.figures import COLOURS, DPI, STYLE
+from factory_core.running_points.choose import Tried, non_dominated
+from factory_core.running_points.plan import Bound, Plan
+from factory_core.running_points.sensitivity import Effect
+
+BLUE, ORANGE = COLOURS[0], COLOURS[1]
+GREY, INK = "#b9c2cd", "#1b2430"
+PANELS_A_ROW = 3
+MOST_NUMBERS = 200
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A metric along an axis.
+
+    Attributes:
+        metric: Its name.
+        sign: 1 where more is better, -1 where less is.
+        bound: What it may be, if it is constrained.
+    """
+
+    metric: str
+    sign: int
+    bound: Bound | None = None
+
+
+def choose_axes(plan: Plan, numbers: Sequence[str]) -> tuple[Axis, Axis] | None:
+    """What the front is drawn over: two objectives; one and a constraint; recall and precision.
+
+    Args:
+        plan: Of the search.
+        numbers: Names of all that was measured.
+    """
+    wanted = [
+        Axis(name, 1 if direction == "maximize" else -1, plan.constraints.get(name))
+        for name, direction in plan.objectives.items()
+    ]
+    wanted += [
+        Axis(name, -1 if bound.at_most is not None else 1, bound)
+        for name, bound in plan.constraints.items()
+        if name not in plan.objectives
+    ]
+    if len(wanted) > 1:
+        return wanted[1], wanted[0]
+    path = wanted[0].metric.rpartition("/")
+    pair = [f"{path[0]}{path[1]}{name}" for name in ("recall", "precision")]
+    return (Axis(pair[0], 1), Axis(pair[1], 1)) if set(pair) <= set(numbers) else None
+
+
+def draw_front(
+    tried: Sequence[Tried], *, axes: tuple[Axis, Axis], plan: Plan, best: Tried | None
+) -> bytes:
+    """All points over two metrics, the front between the two, and the best one.
+
+    Args:
+        tried: All points.
+        axes: Of `choose_axes`.
+        plan: Of the search.
+        best: The best feasible point.
+    """
+    across, up = axes
+    known = [
+        one for one in tried if None not in (one.numbers[across.metric], one.numbers[up.metric])
+    ]
+    places = np.array([[one.numbers[axis.metric] for axis in axes] for one in known], float)
+    places = places.reshape(-1, 2)
+    feasible = np.array([one.is_feasible(plan) for one in known], bool)
+    with rc_context(STYLE):
+        figure, (panel,) = _page(width_in=7.2, height_in=4.6)
+        for chosen, colour, label in (
+            (~feasible, GREY, "breaks a constraint"),
+            (feasible, BLUE, "will do" if plan.constraints else "point"),
+        ):
+            if chosen.any():
+                panel.scatter(
+                    places[chosen, 0],
+                    places[chosen, 1],
+                    s=15,
+                    color=colour,
+                    alpha=0.55,
+                    lw=0,
+                    label=label,
+                )
+        front = places[non_dominated(places * [across.sign, up.sign])]
+        front = front[np.argsort(front[:, 0], kind="stable")]
+        where = "post" if across.sign * up.sign < 0 else "pre"
+        panel.plot(*front.T, color=ORANGE, lw=1.6, drawstyle=f"steps-{where}", label="Pareto front")
+        panel.plot(*front.T, "o", color=ORANGE, ms=4)
+        for axis, line in ((across, panel.axvline), (up, panel.axhline)):
+            if axis.bound is not None:
+                line(
+                    axis.bound.limit,
+                    color=INK,
+                    lw=1,
+                    ls=(0, (4, 3)),
+                    label=f"{axis.metric} {axis.bound}",
+                )
+        if best is not None:
+            panel.plot(
+                *places[known.index(best)],
+                "*",
+                color=INK,
+                mec="white",
+                ms=16,
+                label=f"best, {best.name(plan)}",
+            )
+        panel.set(xlabel=across.metric, ylabel=up.metric)
+        panel.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), handletextpad=0.5)
+        return _png(figure)
+
+
+def draw_sensitivity(
+    found: Sequence[Effect], *, values: np.ndarray, metric: str, best: str
+) -> bytes:
+    """A panel a parameter: every point, the best and the mean of each of its values.
+
+    Args:
+        found: Effects, the strongest first.
+        values: `(point,)` of the objective.
+        metric: Its name.
+        best: `highest` or `lowest`.
+    """
+    rows = -(-len(found) // PANELS_A_ROW)
+    columns = min(PANELS_A_ROW, len(found))
+    jitter = np.random.default_rng(0).uniform(-0.18, 0.18, len(values))
+    with rc_context(STYLE):
+        figure, panels = _page(
+            width_in=max(4.2, 3.4 * columns), height_in=2.9 * rows, grid=(rows, columns)
+        )
+        for panel, effect in zip(panels, found, strict=False):
+            there = effect.place >= 0
+            panel.scatter(
+                effect.place[there] + jitter[there], values[there], s=4, color=GREY, alpha=0.5, lw=0
+            )
+            steps = np.arange(len(effect.labels))
+            panel.plot(steps, effect.best, "o-", color=BLUE, lw=1.8, ms=4, label=best)
+            panel.plot(steps, effect.mean, "o--", color=ORANGE, lw=1.2, ms=3, label="mean")
+            _tick(panel, effect.labels)
+            panel.set_title(
+                f"{short(effect.key)}  ({effect.share:.0%})",
+                fontsize=9.5,
+                loc="left",
+                color=INK,
+                weight="bold",
+            )
+        for panel in panels[::columns]:
+            panel.set_ylabel(metric)
+        panels[0].legend(fontsize=8)
+        for panel in panels[len(found) :]:
+            panel.set_visible(False)
+        return _png(figure)
+
+
+def _tick(panel: Axes, labels: Sequence[str]) -> None:
+    every = max(1, -(-len(labels) // 9))
+    steps = range(0, len(labels), every)
+    shown = [labels[step] for step in steps]
+    long = sum(map(len, shown)) > 30
+    panel.set_xticks(
+        list(steps), shown, rotation=40 if long else 0, ha="right" if long else "center"
+    )
+
+
+def draw_interaction(table: np.ndarray, one: Effect, other: Effect, *, metric: str) -> bytes:
+    """The best of the objective for each pair of values of two parameters.
+
+    Args:
+        table: Of `sensitivity.interaction`.
+        one: Along its rows.
+        other: Along its columns.
+        metric: The objective.
+    """
+    height, width = table.shape
+    with rc_context({**STYLE, "axes.grid": False}):
+        figure, (panel,) = _page(
+            width_in=min(9.0, max(4.6, 0.52 * width + 2.2)), height_in=max(2.6, 0.34 * height + 1.3)
+        )
+        image = panel.imshow(table, cmap="viridis", aspect="auto", origin="lower")
+        panel.set(xlabel=short(other.key), ylabel=short(one.key))
+        _tick(panel, other.labels)
+        panel.set_yticks(range(height), one.labels)
+        panel.spines[:].set_visible(False)
+        figure.colorbar(image, label=metric, shrink=0.9).outline.set_visible(False)
+        if table.size <= MOST_NUMBERS:
+            middle = (np.nanmin(table) + np.nanmax(table)) / 2
+            for row, column in np.argwhere(~np.isnan(table)):
+                value = table[row, column]
+                colour = "white" if value < middle else INK
+                panel.text(
+                    column, row, f"{value:.2f}", ha="center", va="center", color=colour, size=7
+                )
+        return _png(figure)
+
+
+def short(key: str) -> str:
+    """A key without what all keys begin with."""
+    return key.removeprefix("postprocess.").removeprefix("tasks.")
+
+
+def _page(
+    *, width_in: float, height_in: float, grid: tuple[int, int] = (1, 1)
+) -> tuple[Figure, list[Axes]]:
+    figure = Figure(figsize=(width_in, height_in), dpi=DPI, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure, list(figure.subplots(*grid, squeeze=False).flat)
+
+
+def _png(figure: Figure) -> bytes:
+    """Without a time or a version: equal figures have equal bytes."""
+    file = BytesIO()
+    metadata: Any = {"Software": None}
+    figure.savefig(file, format="png", metadata=metadata)
+    return file.getvalue()

@@ -1,0 +1,141 @@
+"""The page of a search: one HTML file that needs nothing beside itself, and its pictures."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from omegaconf import OmegaConf
+from PIL import Image
+
+from factory_core.running_points.charts import (
+    choose_axes,
+    draw_front,
+    draw_interaction,
+    draw_sensitivity,
+    short,
+)
+from factory_core.running_points.choose import Tried
+from factory_core.running_points.outcome import Outcome, told
+from factory_core.running_points.points import SECTION
+from factory_core.running_points.sensitivity import Effect, effects, interaction
+from factory_core.tune.values import written
+
+SCREEN_DPI = 96
+# Rows of a front that are shown; all are in the table.
+MOST_ROWS = 25
+
+
+def draw(outcome: Outcome) -> dict[str, bytes]:
+    """PNG of `front`, `sensitivity` and `interaction`, as far as there is something to draw."""
+    pictures = {}
+    tried = _measured(outcome)
+    numbers = list(dict.fromkeys(name for one in outcome.tried for name in one.numbers))
+    axes = choose_axes(outcome.plan, numbers)
+    best = outcome.ranked[0] if outcome.ranked else None
+    if axes and any(_known(one, axes[0].metric, axes[1].metric) for one in outcome.tried):
+        pictures["front"] = draw_front(outcome.tried, axes=axes, plan=outcome.plan, best=best)
+    found = _effects(outcome)
+    if found:
+        values = np.array([one.numbers[outcome.metric] for one in tried], float)
+        pictures["sensitivity"] = draw_sensitivity(
+            found,
+            values=values,
+            metric=outcome.metric,
+            best="highest" if outcome.maximize else "lowest",
+        )
+    if len(found) > 1:
+        one, other = found[:2]
+        table = interaction(one, other, tried, metric=outcome.metric, maximize=outcome.maximize)
+        pictures["interaction"] = draw_interaction(table, one, other, metric=outcome.metric)
+    return pictures
+
+
+def _measured(outcome: Outcome) -> list[Tried]:
+    return [one for one in outcome.tried if _known(one, outcome.metric)]
+
+
+def _known(one: Tried, *metrics: str) -> bool:
+    return all(one.numbers.get(metric) is not None for metric in metrics)
+
+
+def _effects(outcome: Outcome) -> list[Effect]:
+    """Of every parameter with two values or more among the points."""
+    tried = _measured(outcome)
+    if not tried:
+        return []
+    found = effects(tried, metric=outcome.metric, maximize=outcome.maximize)
+    return [effect for effect in found if len(effect.labels) > 1]
+
+
+def render(outcome: Outcome, pictures: dict[str, bytes], *, detector: str) -> str:
+    """The page as HTML; equal inputs give equal bytes.
+
+    Args:
+        outcome: Of the search.
+        pictures: Of `draw`.
+        detector: Its name.
+    """
+    environment = Environment(
+        loader=PackageLoader("factory_core.running_points", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"figure": _figure, "number": _number, "short": short, "value": written}
+    best = outcome.ranked[0] if outcome.ranked else None
+    return environment.get_template("page.html.jinja").render(
+        detector=detector,
+        outcome=outcome,
+        plan=outcome.plan,
+        best=best,
+        scenes=len(outcome.evaluator.scenes),
+        sampler=_sampler(outcome),
+        work=outcome.evaluator.work,
+        pictures={name: _picture(png) for name, png in pictures.items()},
+        effects=_effects(outcome),
+        front=outcome.front[:MOST_ROWS],
+        told=told,
+        command=outcome.command(best) if best else "",
+        yaml=_as_yaml(best) if best else "",
+        draws=len(outcome.evaluator.ruler.draws) - 1,
+    )
+
+
+def _sampler(outcome: Outcome) -> str:
+    sampler = outcome.wanted.sampler
+    named = {"grid": "a full grid", "random": "drawn at random"}
+    if isinstance(sampler, str):
+        return named[sampler]
+    return f"asked for by Optuna's {sampler['_target_'].rpartition('.')[2]}"
+
+
+def _picture(png: bytes) -> dict[str, Any]:
+    with Image.open(BytesIO(png)) as image:
+        width_px = round(image.width * SCREEN_DPI / image.info["dpi"][0])
+    return {"image": f"data:image/png;base64,{b64encode(png).decode()}", "width_px": width_px}
+
+
+def _as_yaml(one: Tried) -> str:
+    """Values of a point as a file of `conf/experiment` states them."""
+    content = OmegaConf.create()
+    for key, value in one.point.settings.items():
+        if key != SECTION:
+            OmegaConf.update(content, key, value)
+    text = OmegaConf.to_yaml(content) if len(content) else ""
+    if SECTION in one.point.settings:
+        parts = written(one.point.settings[SECTION])
+        text = f"defaults:\n- override /{SECTION}: {parts}\n{text}"
+    return text
+
+
+def _figure(value: float | None) -> str:
+    return "none" if value is None else f"{value:.4g}"
+
+
+def _number(value: int) -> str:
+    return f"{value:,}".replace(",", "\N{THIN SPACE}")

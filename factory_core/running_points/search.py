@@ -1,0 +1,232 @@
+"""The search itself: points asked for, measured, kept, and told; killed, it goes on."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from factory_core.evaluate.metric import Metric, draw_weights
+from factory_core.evaluate.results import Results
+from factory_core.evaluate.scenes import read_scenes
+from factory_core.kernel import config, io
+from factory_core.kernel.errors import ConfigError, OutputError, SelectionError
+from factory_core.kernel.geo import ScoreMap
+from factory_core.postprocess.predictions import KINDS, find_predictions, read_predictions
+from factory_core.running_points.ask import ask
+from factory_core.running_points.choose import Tried, rank
+from factory_core.running_points.evaluator import Evaluator
+from factory_core.running_points.kept import FILE, Kept, Numbers
+from factory_core.running_points.measure import Ruler, needed
+from factory_core.running_points.outcome import Outcome, describe, write_outcome
+from factory_core.running_points.plan import SPLIT, Plan, read_points
+from factory_core.running_points.points import SECTION, Point, Space
+from factory_core.running_points.prefixes import Prefixes, SceneFile
+from factory_core.running_points.promote import promote_points
+
+FOLDER = Path("running_points")
+# Sections that predictions do not hang on.
+FREE = (SECTION, "evaluate", "compute", "bundle")
+STATE = "state.json"
+
+
+def search(file: Path, *, promote: int = 0) -> Iterator[str]:
+    """Try the running points of a POINTS.yaml on the scenes of val, and write what came of it.
+
+    Args:
+        file: The POINTS.yaml.
+        promote: So many of the best become DVC experiments.
+
+    Yields:
+        Lines to show.
+
+    Raises:
+        ConfigError: The file is wrong, or params.yaml is not what conf/ composes to.
+        OutputError: Predictions are missing or empty.
+        SelectionError: There is no scene of val.
+    """
+    wanted = read_points(file)
+    plan = wanted.plan
+    scenes = _find_scenes(plan)
+    space = Space(wanted, takes=KINDS[scenes[0].path.suffix])
+    _check_current(space.config, plan)
+    ruler = _read_ruler(space.config, plan)
+    out = FOLDER / plan.name
+    key = _key(space, ruler, scenes)
+    earlier, lines = _find_earlier(out, key)
+    yield from lines
+    with io.staged(out, key=key) as work:
+        if earlier is not None and not (work / FILE).exists():
+            shutil.copy(earlier, work / FILE)
+        io.write_json(key, work / STATE)
+        branches = work / "branches"
+        evaluator = Evaluator(
+            scenes,
+            ruler=ruler,
+            parts=space.parts,
+            prefixes=Prefixes(plan.cache_mb * 10**6),
+            compute=config.build(space.config.compute, where="compute"),
+            folder=branches,
+        )
+        kept = Kept(work, branches=branches)
+        tried: list[Tried] = []
+        for rows in ask(space, partial(_numbers_of, evaluator, kept)):
+            tried += [
+                Tried(len(tried) + place, point, numbers)
+                for place, (point, numbers) in enumerate(rows)
+            ]
+            yield from _how_far(tried, plan)
+        shutil.rmtree(branches, ignore_errors=True)
+        outcome = Outcome(wanted, tuple(tried), evaluator)
+        write_outcome(outcome, detector=str(space.config.detector), folder=work)
+    yield from describe(outcome, folder=out)
+    if promote:
+        yield from promote_points(outcome, count=promote, file=file)
+
+
+def _find_scenes(plan: Plan) -> list[SceneFile]:
+    areas = io.read_areas(plan.selection / "selection.parquet", SPLIT)
+    if not areas:
+        raise SelectionError(
+            f"{plan.selection / 'selection.parquet'} has nothing for the split {SPLIT!r}, on which "
+            "running points are searched. Give it a share in the section `select`."
+        )
+    if not plan.predictions.is_dir():
+        raise OutputError(
+            f"{plan.predictions} does not exist. Run the stage predict first: "
+            f"`dvc repro predict@{SPLIT}`."
+        )
+    files = find_predictions(plan.predictions, sorted(areas))
+    if not any(map(_holds_something, files)):
+        raise OutputError(
+            f"{plan.predictions} is empty: no scene of {SPLIT} has a score above 0, so all points "
+            "would detect nothing. Look at the training curves of the model, and run the stages "
+            "train and predict again."
+        )
+    return [SceneFile(file, areas[file.stem]) for file in files]
+
+
+def _holds_something(file: Path) -> bool:
+    found = read_predictions(file)
+    return bool(found.scores.any()) if isinstance(found, ScoreMap) else len(found) > 0
+
+
+def _check_current(composed: DictConfig, plan: Plan) -> None:
+    """Refuse if the predictions were made by other settings than those that points would have."""
+    stated, now = (_upstream(one) for one in (config.load(), composed))
+    differ = sorted(
+        name for name in stated.keys() | now.keys() if stated.get(name) != now.get(name)
+    )
+    if differ:
+        common = f" with {' '.join(plan.overrides)}" if plan.overrides else ""
+        raise ConfigError(
+            f"{config.PARAMS} and what conf/ composes to{common} differ in {', '.join(differ)}: "
+            f"{plan.predictions} would not be what points are tried on. Compose "
+            f"(`factory compose`) and predict (`dvc repro predict@{SPLIT}`) first."
+        )
+
+
+def _upstream(composed: DictConfig) -> dict[str, Any]:
+    """Sections that predictions hang on, and the code of the stages up to them, flat."""
+    content: Any = OmegaConf.to_container(composed, resolve=True)
+    code = content.pop("fingerprint", {})
+    return {key: value for key, value in content.items() if key not in FREE} | {
+        f"fingerprint.{stage}": value for stage, value in code.items() if stage not in FREE
+    }
+
+
+def _read_ruler(composed: DictConfig, plan: Plan) -> Ruler:
+    chosen = composed.evaluate.metrics
+    parts: list[Metric] = config.build_chain(chosen, where="evaluate.metrics")
+    taxonomy = config.taxonomy(composed)
+    metrics = needed(
+        dict(zip(chosen.order, parts, strict=True)), plan.metrics, classes=taxonomy.all_names()
+    )
+    scenes = read_scenes(
+        detections=None,
+        predictions=plan.predictions,
+        scenes=plan.scenes,
+        catalogue=plan.catalogue,
+        selection=plan.selection,
+        split=SPLIT,
+        taxonomy=taxonomy,
+    )
+    measured = composed.evaluate
+    results = Results(scenes, taxonomy=taxonomy, match=measured.match, iou=measured.iou)
+    weights = draw_weights(len(scenes), draws=measured.draws, seed=measured.seed)
+    return Ruler(results, metrics, measured.min_labels, weights)
+
+
+def _key(space: Space, ruler: Ruler, scenes: Sequence[SceneFile]) -> dict[str, Any]:
+    """What the numbers of a point hang on, beside its chain; by a name for people."""
+    plan = space.wanted.plan
+    code = space.config.fingerprint
+    layers = [path for part in space.parts.values() for path in config.files_of(part).values()]
+    inputs = {
+        "predictions": [scene.path for scene in scenes],
+        "scenes": [scene.path for scene in ruler.results.scenes],
+        "labels": [plan.catalogue / "labels.parquet"],
+        "selection": [plan.selection / "selection.parquet"],
+        "layers": layers,
+    }
+    key = {
+        **{name: io.identity(paths) for name, paths in inputs.items()},
+        "code of post-processing": sorted(
+            {base.fingerprint.postprocess for base in space.bases.values()}
+        ),
+        "code of metrics": code.evaluate,
+        "metrics": [repr(metric) for metric in ruler.metrics],
+        "ruler": [ruler.results.match, ruler.results.iou, ruler.min_samples],
+        "taxonomy": repr(ruler.results.taxonomy),
+    }
+    as_written: dict[str, Any] = json.loads(json.dumps(key))
+    return as_written
+
+
+def _find_earlier(out: Path, key: Mapping[str, Any]) -> tuple[Path | None, list[str]]:
+    """Results of an earlier run that still count, and what to say of them."""
+    work = io.unfinished(out, key=key)
+    folders = [out, *sorted(out.parent.glob(f".{out.name}.*"))]
+    known = {
+        folder: io.read_json(folder / STATE) for folder in folders if (folder / STATE).is_file()
+    }
+    same = [folder for folder, state in known.items() if state == key]
+    if same:
+        folder = work if work in same else same[0]
+        count = len(Kept(folder, branches=folder / "branches").numbers)
+        return folder / FILE, [f"{count} points are kept from before."] if count else []
+    for state in known.values():
+        changed = sorted(
+            name for name in key.keys() | state.keys() if key.get(name) != state.get(name)
+        )
+        return None, [
+            f"What was kept in {out} does not count any more: {', '.join(changed)} changed since. "
+            "All points are measured anew."
+        ]
+    return None, []
+
+
+def _numbers_of(evaluator: Evaluator, kept: Kept, points: Sequence[Point]) -> list[Numbers]:
+    """Numbers of points, of which those that are not kept are measured, and kept as they come."""
+    missing = [point for point in points if point.key not in kept.numbers]
+    done = 0
+    for numbers in evaluator.measure(missing):
+        kept.add(zip(missing[done : done + len(numbers)], numbers, strict=True))
+        done += len(numbers)
+    return [kept.numbers[point.key] for point in points]
+
+
+def _how_far(tried: Sequence[Tried], plan: Plan) -> Iterator[str]:
+    """A line a tenth of a search that asks point by point."""
+    total = plan.points or 0
+    step = max(1, total // 10)
+    if len(tried) < total and len(tried) // step > (len(tried) - plan.ask_at_once) // step:
+        best = rank(tried, plan)
+        name = next(iter(plan.objectives))
+        text = f", best {name} {best[0].numbers[name]:.4g}" if best else ", none will do yet"
+        yield f"{len(tried)} of {total} points{text}"
