@@ -56,8 +56,8 @@ class Tally(Protocol):
                 the same as having the scene twice.
 
         Returns:
-            Numbers by name: those of `Metric.gives`, and the same of a part of the objects as
-            a path that ends in such a name, `by_class/house/f1`. The weights do not change names.
+            Numbers by name: one of `Metric.gives`, or the same of a part of the objects as a
+            path that ends in it, `by_class/house/f1`. The weights do not change names.
         """
 
 
@@ -69,7 +69,7 @@ class Metric(ABC):
     context (weight 0 for other scenes).
 
     Attributes:
-        gives: Its numbers by name.
+        gives: Its numbers by name, the last step of a path.
         reads: What the results must hold: detections as polygons or as lines, or the score map.
         sliced: Whether slices by context show it.
     """
@@ -98,6 +98,17 @@ class Sums:
     def __call__(self, weights: np.ndarray) -> dict[str, Number]:
         """As `Tally`."""
         return self.numbers(weights @ self.by_scene.astype(float))
+
+
+@dataclass(frozen=True)
+class Together:
+    """Several tallies as one."""
+
+    tallies: tuple[Tally, ...]
+
+    def __call__(self, weights: np.ndarray) -> dict[str, Number]:
+        """As `Tally`."""
+        return {name: one for tally in self.tallies for name, one in tally(weights).items()}
 
 
 def ratio(over: np.ndarray, under: np.ndarray) -> np.ndarray:

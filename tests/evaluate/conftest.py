@@ -16,6 +16,8 @@ from omegaconf import DictConfig, OmegaConf
 from shapely.geometry import box
 from shapely.geometry.base import BaseGeometry
 
+from factory_core.evaluate.comparison import Comparison, comparisons
+from factory_core.evaluate.matching import Match
 from factory_core.evaluate.results import Results
 from factory_core.evaluate.scenes import Scene
 from factory_core.kernel import io
@@ -77,6 +79,11 @@ def make_scene(labels: Labels, detections: Detections, *, scene_id: str = "a") -
 
 def make_results(*scenes: Scene, taxonomy: Taxonomy = TAXONOMY, **settings: object) -> Results:
     return Results(scenes, taxonomy=taxonomy, **settings)
+
+
+def compare(scene: Scene, *, match: Match = "box", iou: float = 0.5) -> Comparison:
+    """Who is whose on one scene."""
+    return comparisons(make_results(scene, match=match, iou=iou))[0]
 
 
 @dataclass

@@ -8,7 +8,6 @@ from odc.geo.geobox import GeoBox
 from PIL import Image
 from shapely.geometry import LineString, MultiPolygon, Point, box
 
-from factory_core.evaluate.matching import compare
 from factory_core.evaluate.pictures import (
     NO_DATA,
     _lines,
@@ -20,7 +19,7 @@ from factory_core.evaluate.pictures import (
     worst_scenes,
 )
 from factory_core.kernel import io
-from tests.evaluate.conftest import CRS, LEFT, TOP, geobox, make_scene, square
+from tests.evaluate.conftest import CRS, LEFT, TOP, compare, geobox, make_scene, square
 
 
 def write(path, pixels, bands, *, dtype="uint8"):
@@ -75,7 +74,7 @@ def test_draws_scenes_of_any_shape(tmp_path, shape):
     path = tmp_path / "a.tif"
     grid = write(path, np.full((3, *shape), 90), ("red", "green", "blue"))
     scene = replace(make_scene([("house", square(0, 0, 1))], []), path=path, geobox=grid)
-    compared = compare(scene, match="box", iou=0.5)
+    compared = compare(scene)
     draw_scene(compared, window=grid, max_px=200, out=tmp_path / "a.png")
     with Image.open(tmp_path / "a.png") as image:
         assert image.width >= 640
@@ -86,14 +85,14 @@ def test_the_window_holds_the_area_and_no_more():
     from dataclasses import replace
 
     scene = replace(make_scene([], []), area=box(LEFT + 10.5, TOP - 30, LEFT + 20, TOP - 5))
-    window = area_window(compare(scene, match="box", iou=0.5))
+    window = area_window(compare(scene))
     assert isinstance(window, GeoBox)
     assert window.boundingbox.bbox == (LEFT + 10, TOP - 30, LEFT + 20, TOP - 5)
     assert str(window.crs) == CRS
 
 
 def test_worst_first():
-    good = compare(make_scene([], [], scene_id="a"), match="box", iou=0.5)
+    good = compare(make_scene([], [], scene_id="a"))
     bad = compare(
         make_scene([("house", square(100, 80)), ("house", square(105, 80))], [], scene_id="b"),
         match="box",

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from shapely.geometry import box
 
 from factory_core.evaluate import pixels
-from factory_core.evaluate.pixels import count_pixels, intersection_over_union
-from tests.evaluate.conftest import CLASSES, LEFT, TOP, make_scene, square
+from factory_core.evaluate.pixels import PixelIou, count_pixels
+from tests.evaluate.conftest import CLASSES, LEFT, TOP, make_results, make_scene, square
+from tests.evaluate.detection.made import numbers
 
 
 @pytest.mark.parametrize(
@@ -61,5 +62,8 @@ def test_the_size_of_the_window_does_not_matter(labels, detections, window_px):
         assert count_pixels(scene, classes=CLASSES).tolist() == whole.tolist()
 
 
-def test_iou_of_a_class_that_covers_nothing_is_none():
-    assert intersection_over_union(np.array([[1, 4], [0, 9], [0, 0]])) == [0.25, 0.0, None]
+def test_a_class_that_covers_nothing_is_not_in_the_mean():
+    scene = make_scene([("house", square(0, 0))], [("house", 0.5, square(5, 0))])
+    found = numbers(PixelIou(), make_results(scene))
+    assert found["pixel_iou"] == found["by_class/house/pixel_iou"] == 50 / 150
+    assert np.isnan(found["by_class/road/pixel_iou"])

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -43,19 +44,11 @@ class Matches(Metric):
         for level in levels:
             of_level = count_by_class(results, level, iou=results.iou)
             columns.append(of_level.sum(axis=1, keepdims=True))
-        prefixes = [f"by_class/{name}/" for name in taxonomy.names]
-        prefixes += [f"by_level/{level}/" for level in levels]
-        classes = len(taxonomy.names)
+        names = ["", *(f"by_class/{name}/" for name in taxonomy.names)]
+        names += [f"by_level/{level}/" for level in levels]
+        columns.insert(0, columns[0].sum(axis=1, keepdims=True))
         by_scene = np.concatenate(columns, axis=1)
-
-        def numbers(sums: np.ndarray) -> dict[str, Number]:
-            counts = sums.reshape(len(sums), -1, 3)
-            named = dict(ratios(counts[:, :classes].sum(axis=1)))
-            for at, prefix in enumerate(prefixes):
-                named |= ratios(counts[:, at], prefix=prefix)
-            return named
-
-        return Sums(by_scene.reshape(len(by_scene), -1), numbers)
+        return Sums(by_scene.reshape(len(by_scene), -1), partial(all_ratios, prefixes=names))
 
 
 def count_by_class(results: Results, level: int, *, iou: float) -> np.ndarray:
@@ -95,6 +88,16 @@ def count_in(
     return np.bincount(scene[rows] * shape[1] + kind[rows], minlength=shape[0] * shape[1]).reshape(
         shape
     )
+
+
+def all_ratios(sums: np.ndarray, *, prefixes: Sequence[str]) -> dict[str, Number]:
+    """`ratios` of each of several groups, whose counts `(draw, 3 * group)` stand side by side."""
+    counts = sums.reshape(len(sums), len(prefixes), 3)
+    return {
+        name: number
+        for at, prefix in enumerate(prefixes)
+        for name, number in ratios(counts[:, at], prefix=prefix)
+    }
 
 
 def ratios(counts: np.ndarray, *, prefix: str = "") -> Iterator[tuple[str, Number]]:
