@@ -1,0 +1,45 @@
+"""What Hydra says of choices that do not compose, in the words of a detector."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from factory_core.kernel.errors import nearest
+from factory_core.kernel.parts import CONF, kinds, list_parts
+
+NOISE = ("To append to your", "Config search path", "provider=", "object_type=", "full_key:")
+
+
+def explained(error: Exception) -> str:
+    """What Hydra says, without where it looked and without its advice to add a key unread."""
+    lines = [re.sub(r"^In '[^']*': ?", "", line.strip()) for line in str(error).splitlines()]
+    text = " ".join(line for line in lines if line and not line.startswith(NOISE))
+    if found := re.search(r"Could not override '([^']+)'", text):
+        return _of_key(found[1])
+    if found := re.search(r"Could not find '(.+)/(.+)' Available options in [^:]+: (.+)", text):
+        group, name, options = found[1], found[2], found[3].split()
+        known = ", ".join(options)
+        return f"there is no {group} {name!r}.{nearest(name, options)} There are: {known}."
+    return text
+
+
+def _of_key(name: str) -> str:
+    """What takes a key that nothing chosen has; else the nearest key there is."""
+    takers = [f"{part.kind}={part.name}" for part in list_parts() if name in part.brings]
+    if takers:
+        return f"nothing that is chosen takes `{name}`. What does: {', '.join(takers)}."
+    fields = [f"{part.key}.{field}" for part in list_parts() for field in part.fields]
+    known = [*kinds(), *fields, *_dotted(OmegaConf.load(CONF / "factory.yaml"))]
+    return f"there is no {name!r} to set.{nearest(name, known)}"
+
+
+def _dotted(node: Any, above: str = "") -> Iterator[str]:
+    """Every key of plain settings, as on the command line."""
+    for key in map(str, node) if isinstance(node, DictConfig) else ():
+        yield f"{above}{key}"
+        if not OmegaConf.is_interpolation(node, key):
+            yield from _dotted(node[key], f"{above}{key}.")
