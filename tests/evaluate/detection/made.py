@@ -26,7 +26,9 @@ def random_scenes(*, seed: int, count: int, scenes: int = 2, ties: bool = True) 
         labels = [(n, square(*at)) for n, *at in zip(names, x, y, side, strict=True)]
         again = draw.integers(0, max(count, 1), count + count // 2) if count else np.empty(0, int)
         moved = np.array([x, y, side])[:, again] + draw.normal(0, 2, (3, len(again)))
-        said = np.where(draw.random(len(again)) < 0.8, names[again], draw.choice(CLASSES, len(again)))
+        said = np.where(
+            draw.random(len(again)) < 0.8, names[again], draw.choice(CLASSES, len(again))
+        )
         scores = draw.random(len(again))
         detections = [
             (n, s, square(a, b, max(c, 1)))

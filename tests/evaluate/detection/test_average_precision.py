@@ -125,7 +125,7 @@ def test_blocks_of_draws_do_not_change_a_draw(monkeypatch):
 
 
 def test_overlaps_are_those_of_coco():
-    assert IOUS == tuple(np.linspace(0.5, 0.95, 10))
+    assert tuple(np.linspace(0.5, 0.95, 10)) == IOUS
 
 
 @pytest.mark.parametrize("edges", [(-1.0,), (4.0, 2.0), (3.0, 3.0)])
