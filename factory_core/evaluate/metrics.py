@@ -59,7 +59,7 @@ def measure(
     sliced = [tally for metric, tally in tallies if metric.sliced]
     slices: dict[str, Any] = {}
     of_slices: dict[str, Estimate] = {}
-    cuts = list(_cuts(results, contexts, edges=context_edges))
+    cuts = list(cut_by_context(results, contexts, edges=context_edges))
     for context, name, inside in progress(cuts, label="evaluate: slices"):
         here = {
             key: one
@@ -161,7 +161,7 @@ def slice_ranges(edges: Sequence[float], *, unit: str = "") -> dict[str, str]:
     }
 
 
-def _cuts(
+def cut_by_context(
     results: Results, contexts: pd.DataFrame, *, edges: Mapping[str, Sequence[float]]
 ) -> Iterator[tuple[str, str, np.ndarray]]:
     """Context, slice, and `(scene,)` whether it holds the scene; one without a value is in none."""

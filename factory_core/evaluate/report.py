@@ -1,29 +1,30 @@
-"""The report of a split: one HTML file that needs nothing beside itself."""
+"""The report of a split: one HTML file that needs nothing beside itself, the verdict first."""
 
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
+
+from factory_core.evaluate.metric import Quantity
+from factory_core.evaluate.page import as_text, render
+from factory_core.evaluate.verdict import describe, warn
 
 JPEG_QUALITY = 86
 SCREEN_DPI = 96
-HEADLINE = {
-    "f1": ("F1", "harmonic mean of precision and recall"),
-    "precision": ("Precision", "share of the detections that are right"),
-    "recall": ("Recall", "share of the labels that were found"),
-    "ap50": (
-        "AP50",
-        "mean precision over all recalls at an overlap of 0.50, without a limit of detections",
-    ),
-    "ap50_95": ("AP50:95", "the same, over the overlaps 0.50 to 0.95, without a limit"),
-    "pixel_iou": ("Pixel IoU", "pixels of both detections and labels, over pixels of either"),
+MOST_CARDS = 6
+BAR = ("found", "missed", "false")
+CONTEXT = "by_context"
+LEADS = {
+    "by_class": "Those with the most labels first.",
+    "by_context": "The same scenes, cut by what they show. A cut with too few labels gives counts "
+    "but no ratio; one without a scene is left out.",
+    "by_level": "Of the taxonomy, all classes together: above the level of training.",
 }
 
 
@@ -42,13 +43,48 @@ class Picture:
     width_px: int
 
 
+@dataclass(frozen=True)
+class Shown:
+    """A number as the page shows it; empty texts where there is none."""
+
+    title: str
+    meaning: str
+    text: str
+    low: str | None
+    high: str | None
+    note: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a table: `of` explains its name, `begins` sets it apart from the row above."""
+
+    name: str
+    of: str
+    begins: bool
+    numbers: Sequence[Shown | None]
+
+
+@dataclass(frozen=True)
+class Table:
+    """The numbers of a kind of part, `By class` for one: a row a part, a column a metric."""
+
+    title: str
+    what: str
+    lead: str
+    columns: Sequence[str]
+    rows: Sequence[Row]
+
+
 def render_report(
     *,
     detector: str,
     split: str,
-    metrics: dict[str, Any],
-    ranges: dict[str, dict[str, str]],
-    charts: dict[str, bytes | None],
+    facts: Mapping[str, Any],
+    intervals: Mapping[str, Mapping[str, Any]],
+    quantities: Mapping[str, Quantity],
+    ranges: Mapping[str, Mapping[str, str]],
+    charts: Mapping[str, bytes | None],
     places: Sequence[Picture],
     scenes: Sequence[Picture],
 ) -> str:
@@ -57,30 +93,101 @@ def render_report(
     Args:
         detector: Name of the detector.
         split: `val` or `test`.
-        metrics: Of `metrics.measure`.
+        facts: `scenes`, `area_km2`, `match`, `iou`, `labels_too_coarse`, `detections_too_coarse`.
+        intervals: Every number by name, as `Measured.intervals`.
+        quantities: What the numbers say, by the last step of their names.
         ranges: For each context, name of a slice -> the values in it.
         charts: PNG of `precision_recall`, `confusion` and `training`; None where there is none.
         places: Pictures of the worst places.
         scenes: Pictures of whole scenes, the worst first.
     """
-    environment = Environment(
-        loader=PackageLoader("factory_core.evaluate", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"ratio": _ratio, "percent": _percent, "number": _number}
-    return environment.get_template("report.html.jinja").render(
+    headline = {name: entry for name, entry in intervals.items() if "/" not in name}
+    shown = {name: _shown(name, entry, quantities) for name, entry in headline.items()}
+    cards = [one for name, one in shown.items() if headline[name]["samples"] is not None]
+    counts = {kind: round(headline[kind]["value"]) for kind in BAR if kind in headline}
+    return render(
+        "report.html.jinja",
         detector=detector,
         split=split,
-        metrics=metrics,
-        headline={key: texts for key, texts in HEADLINE.items() if key in metrics},
-        ranges=ranges,
-        charts={name: chart and _chart(chart, title=name) for name, chart in charts.items()},
+        facts=facts,
+        verdict=describe(headline, quantities=quantities),
+        warnings=warn(intervals, facts=facts, split=split),
+        cards=cards[:MOST_CARDS],
+        bar=counts if len(counts) == len(BAR) and any(counts.values()) else {},
+        headline=list(shown.values()),
+        tables=list(_tables(intervals, quantities=quantities, ranges=ranges)),
+        charts={
+            name: _chart(chart, title=name) if chart else None for name, chart in charts.items()
+        },
         places=places,
         scenes=scenes,
     )
+
+
+def _shown(name: str, entry: Mapping[str, Any], quantities: Mapping[str, Quantity]) -> Shown:
+    quantity = quantities[name.rpartition("/")[2]]
+    whole = entry["samples"] is None
+    ends = (
+        None if entry[end] is None else as_text(entry[end], whole=whole) for end in ("low", "high")
+    )
+    text = as_text(entry["value"], whole=whole)
+    return Shown(quantity.title, quantity.meaning, text, *ends, note=entry.get("note", ""))
+
+
+def _tables(
+    intervals: Mapping[str, Mapping[str, Any]],
+    *,
+    quantities: Mapping[str, Quantity],
+    ranges: Mapping[str, Mapping[str, str]],
+) -> Iterator[Table]:
+    """One table a kind of part: names are paths, kind / part / metric."""
+    kinds: dict[str, dict[tuple[str, ...], dict[str, Mapping[str, Any]]]] = {}
+    for name, entry in intervals.items():
+        kind, *part, metric = name.split("/") if "/" in name else ("", name)
+        if kind:
+            kinds.setdefault(kind, {}).setdefault(tuple(part), {})[metric] = entry
+    for kind, parts in kinds.items():
+        if kind == "by_class":
+            parts = dict(sorted(parts.items(), key=lambda part: -_labels(part[1])))
+        names = dict.fromkeys(metric for part in parts.values() for metric in part)
+        # Ratios first; columns in which no part has a number say nothing.
+        columns = sorted(
+            (n for n in names if any(p[n]["value"] is not None for p in parts.values() if n in p)),
+            key=lambda n: any(p[n]["samples"] is None for p in parts.values() if n in p),
+        )
+        what = kind.removeprefix("by_").replace("_", " ")
+        yield Table(
+            title=f"By {what}",
+            what=what,
+            lead=LEADS.get(kind, ""),
+            columns=[quantities[name].title for name in columns],
+            rows=list(_rows(kind, parts, columns, quantities=quantities, ranges=ranges)),
+        )
+
+
+def _labels(part: Mapping[str, Mapping[str, Any]]) -> float:
+    return float((part.get("labels") or {}).get("value") or 0)
+
+
+def _rows(
+    kind: str,
+    parts: Mapping[tuple[str, ...], Mapping[str, Mapping[str, Any]]],
+    columns: Sequence[str],
+    *,
+    quantities: Mapping[str, Quantity],
+    ranges: Mapping[str, Mapping[str, str]],
+) -> Iterator[Row]:
+    above = ""
+    for path, part in parts.items():
+        of = ranges[path[0]][path[1]] if kind == CONTEXT else ""
+        name = " ".join(path).replace("_", " ") if kind != "by_class" else " ".join(path)
+        begins = len(path) > 1 and path[0] != above
+        above = path[0]
+        numbers = [
+            _shown(column, part[column], quantities) if column in part else None
+            for column in columns
+        ]
+        yield Row(name, of, begins, numbers)
 
 
 def _chart(png: bytes, *, title: str) -> Picture:
@@ -96,15 +203,3 @@ def photo(path: Path, *, title: str) -> Picture:
         image.save(file, format="JPEG", quality=JPEG_QUALITY, subsampling=0, optimize=True)
         width_px = image.width
     return Picture(title, f"data:image/jpeg;base64,{b64encode(file.getvalue()).decode()}", width_px)
-
-
-def _ratio(value: float | None) -> str:
-    return "not measured" if value is None else f"{value:.3f}"
-
-
-def _percent(value: float | None) -> str:
-    return "none" if value is None else f"{value:.0%}"
-
-
-def _number(value: int) -> str:
-    return f"{value:,}".replace(",", "\N{THIN SPACE}")

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import shapely
 from omegaconf import DictConfig
 from shapely import GeometryType
 
 from factory_core.evaluate.comparison import Comparison, comparisons
+from factory_core.evaluate.contexts import read_contexts
 from factory_core.evaluate.figures import draw_confusion, draw_precision_recall, draw_training
-from factory_core.evaluate.matching import Match
 from factory_core.evaluate.metric import Metric, draw_weights
-from factory_core.evaluate.metrics import SLICES, edges_of, measure, slice_ranges
+from factory_core.evaluate.metrics import edges_of, measure, slice_ranges
 from factory_core.evaluate.pictures import (
     Place,
     area_window,
@@ -34,70 +32,15 @@ from factory_core.evaluate.readme import check_readme, write_readme
 from factory_core.evaluate.report import Picture, photo, render_report
 from factory_core.evaluate.results import Results
 from factory_core.evaluate.scenes import read_scenes
+from factory_core.evaluate.settings import Settings
 from factory_core.evaluate.training_curves import read_curves
 from factory_core.kernel import config as configuration
 from factory_core.kernel import io
 from factory_core.kernel.compute import Compute
-from factory_core.kernel.errors import ConfigError, OutputError
-from factory_core.kernel.limits import check_at_least
+from factory_core.kernel.errors import ConfigError
 from factory_core.kernel.units import unit_of
 
 LINES = {GeometryType.LINESTRING, GeometryType.LINEARRING, GeometryType.MULTILINESTRING}
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The section `evaluate`.
-
-    Args:
-        match: `box` compares axis-aligned envelopes, `polygon` outlines.
-        iou: Least intersection over union of a detection that is right.
-        context_edges: Where low ends and high begins in each share: one or two values.
-        min_labels: A ratio that rests on fewer samples (labels; detections for precision) is no
-            number.
-        draws: How often the scenes are drawn again for the intervals.
-        seed: Of those draws.
-        pictures: Scenes to draw, those with the most errors first.
-        picture_px: Longest side of their imagery.
-        places: Worst places to draw.
-        place_px: Side of such a place, in pixels of the scene.
-    """
-
-    match: Match
-    iou: float
-    context_edges: tuple[float, ...]
-    min_labels: int
-    draws: int
-    seed: int
-    pictures: int
-    picture_px: int
-    places: int
-    place_px: int
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be measured or drawn."""
-        if not 0 < self.iou <= 1:
-            raise ValueError(f"`iou` must lie in (0, 1]. Received: {self.iou}. Use 0.5.")
-        edges = list(self.context_edges)
-        if (
-            len(edges) not in SLICES
-            or edges != sorted(set(edges))
-            or not 0 < edges[0] <= edges[-1] < 1
-        ):
-            raise ValueError(
-                "`context_edges` must be one or two rising values between 0 and 1. "
-                f"Received: {edges}. Use [0.33, 0.67]."
-            )
-        if min(self.picture_px, self.place_px) < 16:
-            raise ValueError("`picture_px` and `place_px` must be at least 16.")
-        check_at_least(
-            0,
-            min_labels=self.min_labels,
-            draws=self.draws,
-            seed=self.seed,
-            pictures=self.pictures,
-            places=self.places,
-        )
 
 
 def run(
@@ -151,7 +94,7 @@ def run(
             compute=compute,
         )
         check_readable(metrics, results)
-        contexts = _contexts(config, catalogue / "scenes.parquet")
+        contexts = read_contexts(config, catalogue / "scenes.parquet")
         edges = edges_of(contexts, shares=settings.context_edges)
         measured = measure(
             metrics,
@@ -177,7 +120,9 @@ def run(
         report = render_report(
             detector=str(config.detector),
             split=split,
-            metrics={**measured.metrics, "by_context": measured.slices},
+            facts=measured.metrics,
+            intervals=measured.intervals,
+            quantities={name: what for metric in metrics for name, what in metric.gives.items()},
             ranges={
                 name: slice_ranges(cuts, unit=unit_of(name)) for name, cuts in edges.items() if cuts
             },
@@ -211,19 +156,6 @@ def check_readable(metrics: Sequence[Metric], results: Results) -> None:
                 f"{', '.join(sorted(GeometryType(shape).name.lower() for shape in strange))}."
                 " Choose metrics of their kind in the defaults list `metric`."
             )
-
-
-def _contexts(config: DictConfig, table: Path) -> pd.DataFrame:
-    """The contexts of each scene that the configuration names, indexed by `scene_id`."""
-    scenes = io.read_table(table)
-    names = list(config.catalogue.get("contexts") or {})
-    missing = [name for name in names if name not in scenes]
-    if missing:
-        raise OutputError(
-            f"{table} lacks the contexts {', '.join(missing)} of `catalogue.contexts`. "
-            "Run `catalogue` again."
-        )
-    return pd.DataFrame(scenes.set_index("id")[names])
 
 
 def _write_plots(results: Results, *, folder: Path) -> dict[str, bytes | None]:

@@ -1,0 +1,135 @@
+"""All that a comparison of two versions comes to, for the terminal, for JSON and for HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pandas as pd
+from rich.table import Table
+
+from factory_core.evaluate.compare.differences import Difference
+from factory_core.evaluate.compare.verdict import Verdict
+
+# Rows of the terminal beside those of all classes and scenes.
+MOST_ROWS = 20
+MOST_NAMES = 8
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Two versions on the same scenes.
+
+    Attributes:
+        detector: Name of the detector.
+        names: Of the versions.
+        split: `val` or `test`.
+        scenes: Those in common.
+        left_out: Those that are not compared, and why.
+        area_km2: Ground in common, and of the split of each version.
+        verdict: Which is better.
+        differences: The most important first.
+        objects: Of `objects.count_by_class`.
+        parameters: Key and both values of what was changed.
+        iou: Least overlap of a detection that is right.
+        draws: Of scenes, for the intervals.
+        warnings: What to mind.
+    """
+
+    detector: str
+    names: tuple[str, str]
+    split: str
+    scenes: Sequence[str]
+    left_out: Mapping[str, str]
+    area_km2: tuple[float, float, float]
+    verdict: Verdict
+    differences: Sequence[Difference]
+    objects: pd.DataFrame
+    parameters: Sequence[tuple[str, str, str]]
+    iou: float
+    draws: int
+    warnings: Sequence[str]
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "detector": self.detector,
+            "first": self.names[0],
+            "second": self.names[1],
+            "split": self.split,
+            "verdict": asdict(self.verdict),
+            "warnings": list(self.warnings),
+            "scenes": list(self.scenes),
+            "left_out": dict(self.left_out),
+            "area_km2": dict(zip(("common", "first", "second"), self.area_km2, strict=True)),
+            "differences": [difference.as_dict() for difference in self.differences],
+            "objects": self.objects.to_dict("records"),
+            "parameters": [
+                {"key": key, "first": one, "second": two} for key, one, two in self.parameters
+            ],
+        }
+
+
+def told(found: Findings) -> Iterator[str | Table]:
+    """The comparison for the terminal: the verdict, numbers, objects and what to mind."""
+    yield f"[bold]{_plain(found.verdict.headline)}[/bold]"
+    yield from map(_plain, found.verdict.sentences)
+    yield from (f"[yellow]Mind:[/yellow] {_plain(warning)}" for warning in found.warnings)
+    shown = [d for d in found.differences if d.headline]
+    parts = [d for d in found.differences if not d.headline and d.value is not None]
+    yield _numbers([*shown, *parts[:MOST_ROWS]], names=found.names)
+    hidden = len(found.differences) - len(shown) - len(parts[:MOST_ROWS])
+    if hidden:
+        yield f"{hidden} more in `--json` and `--out`."
+    yield _objects(found.objects, names=found.names)
+    for key, one, two in found.parameters[:MOST_NAMES]:
+        yield _plain(f"changed: {key}: {one} -> {two}")
+
+
+def _numbers(shown: Sequence[Difference], *, names: tuple[str, str]) -> Table:
+    table = Table(title="Numbers, the surest difference first", title_justify="left")
+    table.add_column("", max_width=34)
+    for name in (*names, "difference"):
+        table.add_column(_plain(name), justify="right", max_width=12)
+    table.add_column("95 % interval", justify="right", no_wrap=True)
+    table.add_column(_plain(f"{names[1]} is"), max_width=16)
+    for d in shown:
+        colour = {True: "[green]better[/green]", False: "[red]worse[/red]"}.get(
+            d.better,  # type: ignore[arg-type]  # None is none of them
+            "differs" if d.real else "",
+        )
+        between = ""
+        if d.low is not None:
+            between = f"{d.text(d.low, signed=True)} to {d.text(d.high, signed=True)}"
+        texts = (d.text(d.first), d.text(d.second), d.text(d.value, signed=True), between)
+        table.add_row(_plain(d.words), *texts, colour)
+    return table
+
+
+def _objects(counts: pd.DataFrame, *, names: tuple[str, str]) -> Table:
+    title = f"What {names[0]} (first) and {names[1]} (second) find"
+    table = Table(title=_plain(title), title_justify="left")
+    table.add_column("class", max_width=28)
+    for name in (
+        "labels",
+        "both",
+        "only first",
+        "only second",
+        "neither",
+        "false: both",
+        "only first",
+        "only second",
+    ):
+        table.add_column(name, justify="right", max_width=8)
+    for row in counts.head(MOST_ROWS).itertuples(index=False):
+        label, labels, both, lost, gained, neither, false_both, gone, new = row
+        numbers = (labels, both, lost, gained, neither, false_both, gone, new)
+        table.add_row(_plain(str(label)), *(f"{number:,}" for number in numbers))
+    return table
+
+
+def _plain(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)
