@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from factory_core.cli.options import Split
 from factory_core.kernel.errors import ConfigError
 
 app = typer.Typer()
@@ -133,3 +134,27 @@ def running_points(
     """Search the values of post-processing on what predict wrote for val. Killed, it goes on."""
     for line in import_module("factory_core.running_points.search").search(file, promote=promote):
         typer.echo(line)
+
+
+@app.command(rich_help_panel="Choices")
+def compare(
+    first: Annotated[str, typer.Argument(metavar="REV", help="Tag, commit or experiment.")],
+    second: Annotated[
+        str | None,
+        typer.Argument(metavar="[REV]", help="The newer one; without it: the workspace."),
+    ] = None,
+    split: Split = "test",
+    by: Annotated[
+        str | None, typer.Option(help="Number that decides, f1 say; else the first there is.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="HTML file to write.")] = None,
+    objects: Annotated[
+        Path | None,
+        typer.Option(help="File.parquet, .geojson or .gpkg for the objects that differ."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="A JSON object.")] = False,
+) -> None:
+    """Say which of two versions is better on the same scenes, by how much, and where they differ."""
+    import_module("factory_core.evaluate.compare.command").compare(
+        first, second, split=split, by=by, out=out, objects=objects, as_json=as_json
+    )
