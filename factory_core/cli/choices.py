@@ -154,7 +154,7 @@ def compare(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="A JSON object.")] = False,
 ) -> None:
-    """Say which of two versions is better on the same scenes, by how much, and where they differ."""
+    """Say which of two versions is better on the same scenes, and where they differ."""
     import_module("factory_core.evaluate.compare.command").compare(
         first, second, split=split, by=by, out=out, objects=objects, as_json=as_json
     )
