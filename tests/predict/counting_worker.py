@@ -1,0 +1,28 @@
+"""Loaded by the workers of the tests: small blocks, each counted, and slowed down if asked for."""
+
+import os
+import time
+from pathlib import Path
+
+from factory_core.predict import layout
+from factory_core.predict.engine import Engine
+
+layout.BLOCK_PX = 30
+compute = Engine.compute
+
+
+def dask_setup(worker):
+    """Count under the name of this worker."""
+    count(str(worker.name))
+
+
+def count(name):
+    """Write a line before each block."""
+
+    def counted(self, plan, block, *, folder):
+        with Path(os.environ["COMPUTED"]).open("a") as log:
+            log.write(f"{name} {plan.raster.scene_id} {block[0]}-{block[1]}\n")
+        time.sleep(float(os.environ["BLOCK_S"]))
+        compute(self, plan, block, folder=folder)
+
+    Engine.compute = counted
