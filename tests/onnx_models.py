@@ -56,18 +56,78 @@ def write_score_model(
     )
 
 
+def write_network(
+    path: Path,
+    *,
+    window_px: int = 16,
+    bands: tuple[str, ...] = ("red", "green", "blue"),
+    sharpness: float = 4.0,
+    seed: int = 0,
+    scale: float = 1 / 128,
+) -> Path:
+    """A score map of three convolutions with weights by chance, as trained networks are built."""
+    chance = np.random.default_rng(seed)
+    nodes = [
+        helper.make_node("Cast", ["image"], ["real"], to=TensorProto.FLOAT),
+        helper.make_node("Mul", ["real", "scale"], ["scaled"]),
+        helper.make_node("Sub", ["scaled", "one"], ["normal"]),
+        helper.make_node("Transpose", ["normal"], ["planes"], perm=[0, 3, 1, 2]),
+        helper.make_node("Conv", ["planes", "first"], ["a"], pads=[1, 1, 1, 1]),
+        helper.make_node("Relu", ["a"], ["b"]),
+        helper.make_node("Conv", ["b", "second"], ["c"], pads=[1, 1, 1, 1]),
+        helper.make_node("Relu", ["c"], ["d"]),
+        helper.make_node("Conv", ["d", "third"], ["e"]),
+        helper.make_node("Transpose", ["e"], ["f"], perm=[0, 2, 3, 1]),
+        helper.make_node("Mul", ["f", "sharpness"], ["logits"]),
+        helper.make_node("Sigmoid", ["logits"], ["scores"]),
+    ]
+    shapes = {"first": (8, len(bands), 3, 3), "second": (8, 8, 3, 3), "third": (1, 8, 1, 1)}
+    constants = {
+        name: (chance.standard_normal(shape) / np.sqrt(np.prod(shape[1:]))).astype(np.float32)
+        for name, shape in shapes.items()
+    }
+    constants |= {
+        "scale": np.array(scale, np.float32),
+        "one": np.array(1, np.float32),
+        "sharpness": np.array(sharpness, np.float32),
+    }
+    return _write(
+        path,
+        nodes,
+        constants,
+        {"scores": (TensorProto.FLOAT, [None, window_px, window_px, 1])},
+        image=(TensorProto.UINT8, [None, window_px, window_px, len(bands)]),
+        stated={
+            "task": "score_map",
+            "classes": json.dumps(["tree"]),
+            "bands": json.dumps(bands),
+            "resolution_m": "1.0",
+        },
+    )
+
+
 def write_box_model(
     path: Path,
     *,
     window_px: int = 16,
     classes: tuple[str, ...] = ("tree",),
     resolution_m: float = 1.0,
+    blur: float = 0.0,
 ) -> Path:
-    """Candidates: the 12 brightest pixels, a box of 4 x 4 around each, value / 255 as score."""
+    """Candidates: the 12 brightest pixels, a box of 4 x 4 around each, value / 255 as score.
+
+    With `blur` two convolutions come first, by which a pixel loses that share of its value.
+    """
     pixels = window_px * window_px
+    convolved = [
+        helper.make_node("Reshape", ["real", "nchw"], ["planes"]),
+        helper.make_node("Conv", ["planes", "weight"], ["seen"]),
+        helper.make_node("Conv", ["seen", "one"], ["kept"]),
+    ]
     nodes = [
         helper.make_node("Cast", ["image"], ["real"], to=TensorProto.FLOAT),
-        helper.make_node("Reshape", ["real", "flat"], ["row"]),
+        *(convolved if blur else []),
+        helper.make_node("Reshape", ["kept" if blur else "real", "flat"], ["row"]),
         helper.make_node("TopK", ["row", "k"], ["values", "places"]),
         helper.make_node("Mul", ["values", "scale"], ["scores"]),
         helper.make_node("Mod", ["places", "side"], ["x"]),
@@ -88,6 +148,12 @@ def write_box_model(
         "last": np.array([2]),
         "around": np.array([-1.5, -1.5, 2.5, 2.5], np.float32),
     }
+    if blur:
+        constants |= {
+            "nchw": np.array([-1, 1, window_px, window_px]),
+            "weight": np.full((1, 1, 1, 1), 1 - blur, np.float32),
+            "one": np.ones((1, 1, 1, 1), np.float32),
+        }
     outputs = {
         "boxes": (TensorProto.FLOAT, [None, 12, 4]),
         "scores": (TensorProto.FLOAT, [None, 12]),

@@ -16,7 +16,15 @@ from factory_core.bundle.stac import write_item
 from factory_core.kernel import config as configuration
 from factory_core.kernel import io
 from factory_core.kernel.errors import SceneError, SelectionError
+from factory_core.predict.change import (
+    CHANGED,
+    REPORT,
+    change_models,
+    identity_of_change,
+    keep_report,
+)
 from factory_core.predict.model import find_models, name_members, read_weights
+from factory_core.predict.settings import read_settings
 from factory_core.process.chain import from_nodes, to_nodes
 
 SECTIONS = ("detector", "package", "taxonomy", "predict", "postprocess")
@@ -51,21 +59,35 @@ def run(
         "weights": shares,
         "inputs": io.identity([*paths, *raw_scenes.values(), scenes / PROCESS, selection, metrics]),
     }
+    settings = read_settings(config)
+    key["changed_by"] = identity_of_change(settings, scenes=scenes, selection=selection)
     figures = io.read_json(metrics)
     with io.staged(out, key=key) as work:
         for left in work.iterdir():  # of a run that was killed: all of it is made in seconds
             shutil.rmtree(left) if left.is_dir() else left.unlink()
-        for path, name in zip(paths, names, strict=True):
+        changed = change_models(
+            paths,
+            settings,
+            models=models,
+            scenes=scenes,
+            selection=selection,
+            folder=work / CHANGED,
+            weights=shares,
+        )
+        for path, name in zip(changed, names, strict=True):
             target = work / MODELS / name / path.name
             target.parent.mkdir(parents=True)
             shutil.copyfile(path, target)
+        keep_report(work / CHANGED, work)
         io.write_json({"weights": dict(zip(names, shares, strict=True))}, work / WEIGHTS)
         _write_process(scenes / PROCESS, work)
         _write_params(config, work)
         detector = load_detector(work)
         write_self_test(detector, raw_scenes, areas["test"], work)
         signature = detector.engine.ensemble.signature
-        card = model_card(config, signature, figures)
+        report = work / REPORT
+        loss = io.read_json(report) if report.exists() else {}
+        card = model_card(config, signature, figures, loss=loss)
         (work / "README.md").write_text(card, encoding="utf-8")
         write_item(config, signature, areas["train"], work)
         write_checksums(work)

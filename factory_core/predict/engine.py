@@ -15,12 +15,13 @@ import numpy as np
 import shapely
 from geopandas import GeoSeries
 
-from factory_core.kernel.errors import ConfigError
+from factory_core.kernel.errors import ConfigError, ModelError
 from factory_core.kernel.geo import Raster, window_at
 from factory_core.predict import candidates, score_maps
 from factory_core.predict.layout import Layout, lay_out
 from factory_core.predict.model import Ensemble, load_ensemble
 from factory_core.predict.settings import Settings
+from factory_core.predict.signature import read_precision
 
 Item = TypeVar("Item")
 Block = tuple[int, int]
@@ -150,12 +151,21 @@ def load_engine(
         weights: How much each model counts; None: all the same.
 
     Raises:
-        ModelError: A file is damaged or does not state what it takes, or two differ.
+        ModelError: A file is damaged or does not state what it takes, two differ, or one
+            computes in other numbers than are chosen.
         ConfigError: The provider is not installed, or does not start.
     """
     ensemble = load_ensemble(
         paths, weights=weights, provider=settings.provider, views=settings.views.all()
     )
+    for path, session in ensemble.members:
+        stated = read_precision(session)
+        if stated != settings.precision.name:
+            raise ModelError(
+                f"{path} computes in {stated}, and `predict.precision` is "
+                f"{settings.precision.name}. A model runs as it was measured: choose "
+                f"precision={stated}, or write the model again."
+            )
     return Engine(ensemble, settings)
 
 
@@ -210,6 +220,15 @@ def _read_windows(plan: Plan, block: Block) -> Iterator[tuple[tuple[int, int], n
             window = pixels[:, left : left + side]
             if _has_data(window, raster.nodata):
                 yield (row, column), window
+
+
+def read_window(plan: Plan, place: tuple[int, int]) -> np.ndarray | None:
+    """Pixels `(height, width, band)` of one window of a scene; None where it has no data."""
+    raster, side = plan.raster, plan.layout.window_px
+    row, column = plan.layout.rows.starts[place[0]], plan.layout.columns.starts[place[1]]
+    pixels = raster.read(window_at(raster.geobox, row=row, column=column, shape=(side, side)))
+    window = np.moveaxis(pixels, 0, -1)
+    return window if _has_data(window, raster.nodata) else None
 
 
 def _has_data(pixels: np.ndarray, nodata: float | None) -> bool:

@@ -68,7 +68,7 @@ def begin(work: Path, scenes: Sequence[Scene]) -> list[Scene]:
     todo = [scene for scene in scenes if not scene.done.exists()]
     finished = {scene.name for scene in scenes} - {scene.name for scene in todo}
     for path in work.iterdir():
-        if path.name != UNDER_WAY and path.stem not in finished:
+        if not path.name.startswith(".") and path.stem not in finished:
             path.unlink()
     for scene in todo:
         scene.folder.mkdir(exist_ok=True)

@@ -11,6 +11,7 @@ from factory_core.kernel import config as configuration
 from factory_core.kernel.limits import check_at_least
 from factory_core.predict.blend import Blend
 from factory_core.predict.merge import Core, Merge
+from factory_core.predict.precision import Float32, Precision
 from factory_core.predict.providers import Cpu, Provider
 from factory_core.predict.views import Views
 
@@ -26,6 +27,7 @@ class Settings:
         merge: What becomes of boxes that several windows, views and models found.
         views: How each window is looked at.
         provider: What runs the models.
+        precision: In which numbers they compute.
     """
 
     overlap_px: int
@@ -34,6 +36,7 @@ class Settings:
     merge: Merge = field(default_factory=Core)
     views: Views = field(default_factory=Views)
     provider: Provider = field(default_factory=Cpu)
+    precision: Precision = field(default_factory=Float32)
 
     def __post_init__(self) -> None:
         check_at_least(1, batch_size=self.batch_size)

@@ -69,6 +69,11 @@ def read_signature(path: Path, session: onnxruntime.InferenceSession) -> Signatu
     )
 
 
+def read_precision(session: onnxruntime.InferenceSession) -> str:
+    """The precision that a model was brought to, or float32."""
+    return str(session.get_modelmeta().custom_metadata_map.get("precision", "float32"))
+
+
 def _ported(path: Path, session: onnxruntime.InferenceSession) -> list[Any]:
     inputs: list[Any] = session.get_inputs()
     if [port.name for port in inputs] != ["image"] or len(inputs[0].shape) != 4:

@@ -13,6 +13,12 @@ from factory_core.kernel import io
 from factory_core.kernel.compute import Compute
 from factory_core.kernel.errors import FactoryError, SceneError, SelectionError
 from factory_core.kernel.jobs import Job
+from factory_core.predict.change import (
+    CHANGED,
+    change_models,
+    identity_of_change,
+    keep_report,
+)
 from factory_core.predict.engine import Block, Engine, Plan, load_engine
 from factory_core.predict.model import find_models, read_weights
 from factory_core.predict.scenes import Scene, begin, end, finishing, report, scene_in
@@ -38,7 +44,7 @@ def run(
         SelectionError: The split has no scene.
         SceneError: Scenes are missing or damaged; all others are done then.
         ModelError: A model is missing or damaged, or a scene does not fit it; or the weights are
-            for other models.
+            for other models; or the chosen precision costs too much.
         ComputeError: The machine cannot be worked on.
     """
     settings = read_settings(config)
@@ -56,9 +62,19 @@ def run(
         "code": config.fingerprint.predict,
         "inputs": io.identity(paths),
         "weights": shares,
+        "changed_by": identity_of_change(settings, scenes=scenes, selection=selection),
     }
-    engine = partial(_engine, tuple(paths), shares, settings, str(io.identity(paths)))
     with io.staged(out, key=key) as work:
+        changed = change_models(
+            paths,
+            settings,
+            models=models,
+            scenes=scenes,
+            selection=selection,
+            folder=work / CHANGED,
+            weights=shares,
+        )
+        engine = partial(_engine, tuple(changed), shares, settings, str(io.identity(changed)))
         every = [
             scene_in(work, path=scenes / f"{scene_id}.tif", area=areas[scene_id])
             for scene_id in sorted(areas)
@@ -83,6 +99,7 @@ def run(
         )
         report(failed, out.with_name(f"{out.name}.failed.json"), scenes=len(every))
         end(work)
+        keep_report(work / CHANGED, work)
 
 
 @lru_cache(maxsize=1)

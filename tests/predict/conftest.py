@@ -42,16 +42,19 @@ def write_scene(tmp_path):
 
 @pytest.fixture
 def write_selection(tmp_path):
-    """Write a selection of whole scenes, or of the areas given, all of one split."""
+    """Write a selection of whole scenes, or of the areas given, of one split or of one each."""
 
-    def write(scenes: dict[str, GeoBox | Polygon], *, split: str = "test") -> Path:
+    def write(
+        scenes: dict[str, GeoBox | Polygon], *, split: str | tuple[str, ...] = "test"
+    ) -> Path:
+        splits = (split,) * len(scenes) if isinstance(split, str) else split
         frames = [
             gpd.GeoDataFrame(
-                {"scene_id": [name], "block": [0], "split": [split], "reason": [""]},
+                {"scene_id": [name], "block": [0], "split": [theirs], "reason": [""]},
                 geometry=[area if isinstance(area, Polygon) else footprint(area)],
                 crs=CRS,
             )
-            for name, area in scenes.items()
+            for (name, area), theirs in zip(scenes.items(), splits, strict=True)
         ]
         io.write_by_scene(frames, tmp_path / "selection" / "selection.parquet")
         return tmp_path / "selection"
