@@ -99,10 +99,10 @@ def _facts(results: Results) -> dict[str, Any]:
 
 
 def _ordered(found: Mapping[str, Estimate]) -> dict[str, Any]:
-    """The values: ratios first, then counts, which are whole numbers."""
+    """The values: first those that rest on samples, then counts, whole numbers as such."""
     ratios = {key: _rounded(one.value) for key, one in found.items() if one.samples is not None}
     counts = {
-        key: round(one.value)
+        key: round(one.value) if one.value == round(one.value) else _rounded(one.value)
         for key, one in found.items()
         if one.samples is None and one.value is not None
     }

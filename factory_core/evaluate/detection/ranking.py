@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,14 +24,16 @@ class Ranking:
     Attributes:
         scene: `(detection,)` place of its scene.
         right: `(overlap, detection)` whether it is right.
-        counts: `(overlap, detection)` whether it counts at all; None: all do.
-        labels: `(overlap, scene)` labels to be found; of one row where they are the same at all.
+        labels: `(overlap, scene)` labels to be found; one row where all overlaps have the same.
+        counts: `(overlap, detection)` whether it counts; None: all do.
+        every_step: Take the whole area under the curve, and not its mean at 101 recalls.
     """
 
     scene: np.ndarray
     right: np.ndarray
     labels: np.ndarray
     counts: np.ndarray | None = None
+    every_step: bool = False
 
     def __call__(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Average precision and recall of each draw.
@@ -64,7 +66,7 @@ class Ranking:
         if here.all():
             return self
         counts = self.counts if self.counts is None else self.counts[:, here]
-        return Ranking(self.scene[here], self.right[:, here], self.labels, counts)
+        return replace(self, scene=self.scene[here], right=self.right[:, here], counts=counts)
 
     def _draw(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         labels = np.broadcast_to(
@@ -81,8 +83,9 @@ class Ranking:
         precision = np.divide(right, before, out=np.zeros(right.shape), where=before > 0)
         best = np.maximum.accumulate(precision[..., ::-1], axis=-1)[..., ::-1]
         recall = ratio(right, labels[..., None])
-        reached = np.searchsorted(RECALLS, recall, side="right")
-        average = np.sum(best * np.diff(reached, axis=-1, prepend=0), axis=-1) / len(RECALLS)
+        if not self.every_step:
+            recall = np.searchsorted(RECALLS, recall, side="right") / len(RECALLS)
+        average = np.sum(best * np.diff(recall, axis=-1, prepend=0), axis=-1)
         average[labels == 0] = np.nan
         last = right[..., -1] if len(steps) else np.zeros(labels.shape)
         return average, ratio(last, labels)
@@ -95,6 +98,7 @@ def rankings(
     right: np.ndarray,
     counts: np.ndarray | None = None,
     labelled: np.ndarray | None = None,
+    said: np.ndarray | None = None,
 ) -> Iterator[Ranking]:
     """One ranking a class of `level`, in the order of the taxonomy.
 
@@ -104,18 +108,19 @@ def rankings(
         right: `(overlap, detection)` whether it is right.
         counts: `(overlap, detection)` whether it counts; None: all do.
         labelled: `(label,)` whether it is to be found; None: all are.
+        said: `(detection,)` class of each, -1 leaves it out; None: as detected.
     """
     labels, detections = results.labels, results.detections
     true = results.label_kind(level)
     if labelled is not None:
         true = np.where(labelled, true, NONE)
-    said = results.detection_kind(level)[detections.ranks]
-    by_kind = detections.ranks[np.argsort(said, kind="stable")]
+    said = results.detection_kind(level) if said is None else said
+    order = detections.ranks[np.argsort(said[detections.ranks], kind="stable")]
     names = results.taxonomy.names_at(level)
-    edges = np.searchsorted(np.sort(said), np.arange(len(names) + 1))
+    edges = np.searchsorted(said[order], np.arange(len(names) + 1))
     scenes = len(results.scenes)
     for kind in range(len(names)):
-        rows = by_kind[edges[kind] : edges[kind + 1]]
+        rows = order[edges[kind] : edges[kind + 1]]
         yield Ranking(
             scene=detections.scene[rows],
             right=right[:, rows],
