@@ -163,7 +163,21 @@ def _inside(
     frame = frame[[*columns, "geometry"]].to_crs(crs)
     frame = frame.set_geometry(frame.make_valid())
     shapely.prepare(area)
+    shapes = frame.geometry.to_numpy()
+    across = (shapely.get_dimensions(shapes) == 1) & ~shapely.covers(area, shapes)
+    shapes[across] = _cut(shapes[across], area=area)
+    frame = frame.set_geometry(gpd.GeoSeries(shapes, index=frame.index, crs=crs))
     return frame[shapely.intersects(area, frame.representative_point().array)]
+
+
+def _cut(lines: np.ndarray, *, area: BaseGeometry) -> np.ndarray:
+    """The part of each line in an area; empty where it does no more than touch it."""
+    parts, line = shapely.get_parts(shapely.intersection(lines, area), return_index=True)
+    long = shapely.get_dimensions(parts) == 1
+    cut = np.full(len(lines), shapely.MultiLineString(), object)
+    met, number = np.unique(line[long], return_inverse=True)
+    cut[met] = shapely.multilinestrings(parts[long], indices=number)
+    return cut
 
 
 def at_level(named: gpd.GeoDataFrame, *, taxonomy: Taxonomy) -> gpd.GeoDataFrame:
