@@ -29,7 +29,7 @@ from tests.contract.networks import (
     stats_for,
     stirred,
 )
-from tests.models.compose import CLASSES, compose, model_from_yaml
+from tests.models.compose import CLASSES, model_from_yaml
 
 THREADS = 2
 STEPS = 120
@@ -40,17 +40,25 @@ def _pinned():
     pin(seed=0, threads=THREADS)
 
 
+def case(name, *more):
+    # To import keras-hub takes seconds.
+    return pytest.param(name, *more, marks=[pytest.mark.slow] if name.startswith("hub_") else [])
+
+
 # Of the module, so that all tests of one architecture follow each other.
-@pytest.fixture(
-    params=[
-        # To import keras-hub takes seconds.
-        pytest.param(name, marks=[pytest.mark.slow] if name.startswith("hub_") else [])
-        for name in ARCHITECTURES
-    ],
-    scope="module",
-)
+@pytest.fixture(params=[case(name) for name in ARCHITECTURES], scope="module")
 def name(request):
     return request.param
+
+
+def those_with(**values):
+    """Each architecture with each of the fields that it has, and the value that is given."""
+    return [
+        case(part.name, field, value)
+        for part in list_parts("model")
+        for field, value in values.items()
+        if field in part.fields
+    ]
 
 
 def task_of(name):
@@ -97,12 +105,10 @@ def test_refuses_a_loss_of_another_kind(name):
         changed(name, loss=load_part("loss", other))
 
 
-@pytest.mark.parametrize("field", ["width", "depth"])
-def test_refuses_no_width_and_no_depth(name, field):
-    if field not in compose(name).model:
-        pytest.skip(f"keras-hub's has no {field}")
+@pytest.mark.parametrize(("name", "field", "none"), those_with(width=0, depth=0))
+def test_refuses_no_width_and_no_depth(name, field, none):
     with pytest.raises(ConfigError, match=f"{field}=0"):
-        changed(name, **{field: 0})
+        changed(name, **{field: none})
 
 
 @pytest.mark.slow
@@ -119,10 +125,8 @@ def test_takes_any_bands_and_any_sides_that_it_divides(name, bands, times):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("field", "more"), [("width", 8), ("depth", 2)])
+@pytest.mark.parametrize(("name", "field", "more"), those_with(width=8, depth=2), scope="module")
 def test_width_and_depth_change_its_size(name, field, more):
-    if field not in compose(name).model:
-        pytest.skip(f"keras-hub's has no {field}")
     larger = dataclasses.replace(small(name), **{field: more})
     network = network_of(larger, side_px=larger.divisor_px, weights=False)
     assert network.count_params() > built(name).network.count_params()
