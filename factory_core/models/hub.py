@@ -5,12 +5,14 @@ from __future__ import annotations
 import importlib
 from collections.abc import Sequence
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 
 from factory_core.kernel.errors import ConfigError
 from factory_core.models.interface import Model, Tensor
+
+PACKAGE = "keras_hub"
 
 
 def keras_hub() -> ModuleType:
@@ -20,7 +22,7 @@ def keras_hub() -> ModuleType:
         ConfigError: It is not installed.
     """
     try:
-        return importlib.import_module("keras_hub")
+        return importlib.import_module(PACKAGE)
     except ModuleNotFoundError as error:
         raise ConfigError(
             "The chosen `model` or `encoder` is one of keras-hub, which is not installed here. "
@@ -34,6 +36,8 @@ class HubModel(Model):
     What keras-hub builds is taken apart into plain layers, so that a saved model says what it
     is without the arguments it was built with.
     """
+
+    needs: ClassVar[str] = PACKAGE
 
     def image_encoder(self, image: Tensor) -> keras.Model:
         """Our encoder as keras-hub wants it, features `P1`, `P2`, ... of `1/2`, `1/4`, ..."""

@@ -16,7 +16,13 @@ Tensor = Any  # a KerasTensor while a graph is built, a tensor of the backend wh
 
 
 class Encoder(ABC):
-    """Turns an image into features of ever coarser resolution; every model takes any encoder."""
+    """Turns an image into features of ever coarser resolution; every model takes any encoder.
+
+    Attributes:
+        needs: A package that it is built with beside those of the extra `train`.
+    """
+
+    needs: ClassVar[str] = ""
 
     @property
     @abstractmethod
@@ -94,10 +100,12 @@ class Model(ABC):
         encoder: What sees the image. An architecture that does so itself has none, and states
             `divisor_px` and `load_pretrained`.
         loss: What training makes small.
+        needs: A package that it is built with beside those of the extra `train`.
     """
 
     task: ClassVar[Task]
     form: ClassVar[Form]
+    needs: ClassVar[str] = ""
     encoder: Encoder
     loss: Loss
 

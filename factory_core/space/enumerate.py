@@ -2,8 +2,8 @@
 
 A choice counts where a stage reads it: its key is tracked in dvc.yaml, or something tracked
 refers to it. An option is valid where its class is of the type that the field which takes it
-declares, its fields exist, what it refers to is chosen, and where target and post-processing
-fit the model.
+declares, its fields exist, what it refers to is chosen, the package that it needs is installed,
+and where target and post-processing fit the model.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from importlib.util import find_spec
 from typing import Any
 
 from factory_core.kernel import config
@@ -148,6 +149,9 @@ class Reading:
         except ConfigError as error:
             self.faults.append((path, str(error)))
             return
+        package = getattr(cls, "needs", "")
+        if package and find_spec(package) is None:
+            self.faults.append((path, f"`{where}` needs {package}, which is not installed"))
         hints = self.classes.fields(cls)
         for missing in (name for name in self.classes.required(cls) if name not in node):
             self.faults.append((path, f"`{where}` lacks the field {missing!r}"))

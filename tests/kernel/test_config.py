@@ -171,7 +171,7 @@ def test_composes_own_choices_with_the_factory_s(detector):
     ("override", "message"),
     [
         pytest.param("compute.wrokers=2", "wrokers", id="misspelt key"),
-        pytest.param("compute=slurmy", "slurmy.*local", id="unknown option"),
+        pytest.param("compute=slurmy", "Did you mean .slurm.*: dask, local", id="unknown option"),
         pytest.param("train.epoch=8", "Did you mean 'train.epochs'", id="misspelt setting"),
         pytest.param("encodr=resnet", "Did you mean 'encoder'", id="misspelt group"),
         pytest.param("model.widht=8", "Did you mean 'model.width'", id="misspelt field"),

@@ -25,6 +25,11 @@ def perfect_output(target, *, num_classes):
     return np.concatenate([heat, target[..., -5:-1]], axis=-1).astype(np.float32)
 
 
+def test_refuses_a_neck_whose_finest_map_is_that_of_another():
+    with pytest.raises(ConfigError, match=r"`model.neck` must be a FineNeck.*neck: aspp, bifpn,"):
+        model_from_yaml("centernet", "neck=pan")
+
+
 @pytest.mark.parametrize("stride_px", [2, 4, 8])
 @given(data=st.data())
 def test_decoding_gives_back_what_was_encoded(stride_px, data):

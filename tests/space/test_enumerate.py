@@ -92,6 +92,15 @@ def test_a_value_that_an_option_does_not_have_rules_the_option_out(detector):
     assert "no field 'momentum'" in dict(space.left_out)["optimizer=adam with model=map"]
 
 
+def test_a_part_whose_package_is_missing_is_left_out(detector, monkeypatch):
+    whole = enumerate_space(detector).count
+    adam = config.part_class("little_parts.parts.Adam", where="optimizer")
+    monkeypatch.setattr(adam, "needs", "no_such_package", raising=False)
+    space = enumerate_space(detector)
+    assert space.count == whole / 2
+    assert "needs no_such_package" in dict(space.left_out)["optimizer=adam with model=map"]
+
+
 def test_a_stage_that_does_not_track_a_key_does_not_count_it(detector):
     whole = enumerate_space(detector).count
     dvc = detector / "dvc.yaml"

@@ -11,7 +11,8 @@ import numpy as np
 from keras import layers, ops
 
 from factory_core.dataset.sample import Boxes, Form
-from factory_core.models.bricks.interface import Bricks, Neck
+from factory_core.kernel.limits import check_at_least
+from factory_core.models.bricks.interface import Bricks, FineNeck
 from factory_core.models.head import head
 from factory_core.models.interface import CentreLoss, Encoder, Model, Task, Tensor
 from factory_core.models.measure import average_precision
@@ -35,7 +36,7 @@ class CenterNet(Model):
         encoder: What sees the image.
         loss: What training makes small.
         bricks: What neck and heads are made of.
-        neck: Brings what coarse features know to the fine ones.
+        neck: Brings what coarse features know to the finest ones, which alone are read.
         width: Channels of the neck and of the heads.
         depth: Blocks of each head.
         stride_px: Pixels of the image a pixel of the heat map, 2, 4 or 8; at most half of
@@ -49,19 +50,18 @@ class CenterNet(Model):
     encoder: Encoder
     loss: CentreLoss
     bricks: Bricks
-    neck: Neck
+    neck: FineNeck
     width: int = 64
     depth: int = 1
     stride_px: int = 4
     max_boxes: int = 100
 
     def __post_init__(self) -> None:
-        if self.stride_px not in (2, 4, 8) or min(self.width, self.depth, self.max_boxes) < 1:
+        if self.stride_px not in (2, 4, 8):
             raise ValueError(
-                "`stride_px` must be 2, 4 or 8, and `width`, `depth` and `max_boxes` at least 1. "
-                f"Received: stride_px={self.stride_px}, width={self.width}, depth={self.depth}, "
-                f"max_boxes={self.max_boxes}."
+                f"`stride_px` must be 2, 4 or 8. Received: stride_px={self.stride_px}."
             )
+        check_at_least(1, width=self.width, depth=self.depth, max_boxes=self.max_boxes)
 
     def network(self, image: Tensor, *, num_classes: int) -> Tensor:
         """Image to `(batch, rows, columns, class + 4)`: logits of the heat map, sides in pixels."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from keras import layers
 
-from factory_core.kernel.limits import check_at_least
+from factory_core.kernel.limits import check_at_least, check_within
 from factory_core.models.head import head
 from factory_core.models.hub import HubModel, keras_hub, plain
 from factory_core.models.interface import Encoder, ScoreMapLoss, Tensor
@@ -35,8 +35,7 @@ class HubSegFormer(HubModel, ScoreMapModel):
 
     def __post_init__(self) -> None:
         check_at_least(1, width=self.width)
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"`dropout` must lie in [0, 1). Received: {self.dropout}.")
+        check_within(0, 1, without=1, dropout=self.dropout)
 
     def network(self, image: Tensor, *, num_classes: int) -> Tensor:
         """Image to logits `(batch, height, width, 1 + class)`, background first."""

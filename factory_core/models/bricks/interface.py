@@ -94,6 +94,10 @@ class Neck(ABC):
         """
 
 
+class FineNeck(Neck):
+    """A neck whose finest map no other neck gives, for models that read that map alone."""
+
+
 @dataclass(frozen=True)
 class Bricks:
     """What a network is made of, whatever its architecture.

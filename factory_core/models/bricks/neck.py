@@ -9,12 +9,12 @@ import keras
 from keras import layers, ops
 
 from factory_core.kernel.limits import check_at_least
-from factory_core.models.bricks.interface import Bricks, Neck, depthwise
+from factory_core.models.bricks.interface import Bricks, FineNeck, Neck, depthwise
 from factory_core.models.interface import Tensor
 
 
 @dataclass(frozen=True)
-class NoNeck(Neck):
+class NoNeck(FineNeck):
     """Each map for itself, brought to the width."""
 
     def __call__(
@@ -28,7 +28,7 @@ class NoNeck(Neck):
 
 
 @dataclass(frozen=True)
-class Fpn(Neck):
+class Fpn(FineNeck):
     """Coarse features added to finer ones, from the top down.
 
     Feature pyramid (Lin et al. 2017, https://arxiv.org/abs/1612.03144); what is handed down
@@ -47,7 +47,8 @@ class Fpn(Neck):
 class Pan(Neck):
     """A feature pyramid, and the way back from the finest to the coarsest.
 
-    Path aggregation (Liu et al. 2018, https://arxiv.org/abs/1803.01534).
+    Path aggregation (Liu et al. 2018, https://arxiv.org/abs/1803.01534); its finest map is that
+    of `Fpn`.
     """
 
     def __call__(
@@ -64,7 +65,7 @@ class Pan(Neck):
 
 
 @dataclass(frozen=True)
-class BiFpn(Neck):
+class BiFpn(FineNeck):
     """Down and back, again and again, with learnt shares of what meets.
 
     EfficientDet (Tan et al. 2019, https://arxiv.org/abs/1911.09070): its fast normalised
@@ -94,7 +95,7 @@ class BiFpn(Neck):
 
 
 @dataclass(frozen=True)
-class Aspp(Neck):
+class Aspp(FineNeck):
     """The coarsest map seen at several scales, then handed down as a feature pyramid does.
 
     Atrous spatial pyramid pooling (Chen et al. 2017, https://arxiv.org/abs/1706.05587). Differs

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
 
 from factory_core.kernel.errors import ConfigError, ModelError, nearest
+from factory_core.kernel.limits import check_within
 from factory_core.models.encoders.bands import DEVIATION, MEAN, SHOWN, Photographs
 from factory_core.models.encoders.half import half_sides
 from factory_core.models.encoders.weights_file import check_file, load_weights
-from factory_core.models.hub import keras_hub
+from factory_core.models.hub import PACKAGE, keras_hub
 from factory_core.models.interface import Encoder, Tensor
 
 WEIGHTS = "model.weights.h5"
@@ -42,6 +43,8 @@ class HubBackbone(Encoder):
         depth: Feature maps kept; the coarsest has `1 / 2**depth` the sides.
     """
 
+    needs: ClassVar[str] = PACKAGE
+
     backbone: str = "ResNetBackbone"
     config: Mapping[str, Any] = field(default_factory=dict)
     preset: Path | None = None
@@ -49,8 +52,7 @@ class HubBackbone(Encoder):
     depth: int = 5
 
     def __post_init__(self) -> None:
-        if not 2 <= self.depth <= 6:
-            raise ValueError(f"`depth` must lie in [2, 6]. Received: {self.depth}.")
+        check_within(2, 6, depth=self.depth)
 
     @property
     def levels(self) -> int:
