@@ -118,6 +118,7 @@ def measure(
         objects=counts,
         parameters=parameters,
         iou=settings.iou,
+        buffer_m=settings.buffer_m,
         draws=settings.draws,
         warnings=_warnings(pair, second, split=split),
     )
@@ -141,6 +142,7 @@ def _results(pair: Pair, settings: Settings, *, split: str) -> tuple[Results, Re
         taxonomy=taxonomy,
         match=settings.match,
         iou=settings.iou,
+        buffer_m=settings.buffer_m,
         compute=configuration.build(pair.config.compute, where="compute"),
     )
     try:

@@ -66,6 +66,12 @@ class Difference:
         return not self.context and "/" not in self.name
 
     @property
+    def fact(self) -> tuple[object, ...]:
+        """The numbers themselves and the metric, whatever part of the objects they are of."""
+        metric = self.name.rpartition("/")[2]
+        return metric, self.first, self.second, self.low, self.high, self.samples, self.scenes
+
+    @property
     def words(self) -> str:
         """What it is of, for people: `F1, house`, `Recall, snow: high`."""
         *path, _ = self.name.split("/")
@@ -179,10 +185,13 @@ def _few(number: Number, *, min_samples: int) -> bool:
 def by_importance(found: Sequence[Difference]) -> list[Difference]:
     """The headline in the order of the metrics, then what is real, the surest first, then the rest.
 
-    How sure: the distance of the difference from 0 over the width of its interval.
+    How sure: the distance of the difference from 0 over the width of its interval. A part that is
+    all there is (the only class that occurs, a slice of all scenes) says the headline again, and
+    is left out.
     """
     headline = [difference for difference in found if difference.headline]
-    others = [difference for difference in found if not difference.headline]
+    said = {difference.fact for difference in headline}
+    others = [d for d in found if not d.headline and d.fact not in said]
     return headline + sorted(others, key=lambda d: (not d.real, -_sureness(d)))
 
 

@@ -108,20 +108,13 @@ def _numbers(shown: Sequence[Difference], *, names: tuple[str, str]) -> Table:
 
 
 def _objects(counts: pd.DataFrame, *, names: tuple[str, str]) -> Table:
-    title = f"What {names[0]} (first) and {names[1]} (second) find"
+    title = f"What {names[0]} (1st) and {names[1]} (2nd) find"
     table = Table(title=_plain(title), title_justify="left")
-    table.add_column("class", max_width=28)
-    for name in (
-        "labels",
-        "both",
-        "only first",
-        "only second",
-        "neither",
-        "false: both",
-        "only first",
-        "only second",
-    ):
-        table.add_column(name, justify="right", max_width=8)
+    table.add_column("class", max_width=24)
+    for name in ("labels", "both", "1st only", "2nd only", "neither"):
+        table.add_column(name, justify="right")
+    for name in ("both", "1st only", "2nd only"):
+        table.add_column(f"false: {name}", justify="right", max_width=8)
     for row in counts.head(MOST_ROWS).itertuples(index=False):
         label, labels, both, lost, gained, neither, false_both, gone, new = row
         numbers = (labels, both, lost, gained, neither, false_both, gone, new)

@@ -71,7 +71,7 @@ def _false_in_both(first: Results, second: Results) -> list[Comparison]:
                 detections=new,
             )
         )
-    return comparisons(Results(scenes, second.taxonomy, match=second.match, iou=second.iou))
+    return comparisons(replace(second, scenes=scenes, _of_labels={}, _of_all={}))
 
 
 def _false(comparison: Comparison) -> GeoDataFrame:
