@@ -8,7 +8,16 @@ from collections.abc import Mapping
 from factory_core.kernel.errors import nearest
 
 # What progress is shown of; `write` puts together what the blocks of a scene gave.
-WORK = ("catalogue", "process", "dataset", "predict", "write", "postprocess", "evaluate")
+WORK = (
+    "catalogue",
+    "process",
+    "dataset",
+    "predict",
+    "write",
+    "postprocess",
+    "evaluate",
+    "compare",
+)
 
 
 def check_resources(resources: Mapping[str, Mapping[str, float]]) -> None:

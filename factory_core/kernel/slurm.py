@@ -80,7 +80,7 @@ class Slurm(Compute):
             interface=self.interface or None,
             log_directory=str(self.logs),
             worker_extra_args=["--resources", f"'{offered}'"] if offered else [],
-            scheduler_options={"dashboard_address": None},
+            scheduler_options={"dashboard_address": ":0"},
         )
 
     def _open(self, label: str, *, tasks: int) -> AbstractContextManager[Pool]:
