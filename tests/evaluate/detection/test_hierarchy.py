@@ -1,4 +1,4 @@
-"""Hierarchical precision and recall on the published example and on whole scenes."""
+"""Hierarchical precision and recall, worked by hand from their definition."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ HERE = square(0, 0)
 @pytest.mark.parametrize(
     ("label", "said", "precision", "recall"),
     [
-        # Kiritchenko et al. (2005), section 2.2: of a class G whose path is {C, G} predicted as F,
-        # path {C, F}, one of two is shared either way; here a path is one longer.
+        # By the definition of Kiritchenko et al. (2005): what {vehicle, road, bus} and
+        # {vehicle, road, lorry} share, over the size of either; the root of all is left out.
         pytest.param("lorry", "bus", 2 / 3, 2 / 3, id="siblings"),
         pytest.param("tram", "bus", 1 / 3, 1 / 3, id="cousins"),
         pytest.param("bus", "bus", 1, 1, id="right"),
