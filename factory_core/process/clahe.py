@@ -10,6 +10,7 @@ from odc.geo.geobox import GeoBox
 
 from factory_core.kernel.errors import SceneError
 from factory_core.kernel.geo import Raster, offset_px, window_at
+from factory_core.kernel.limits import check_at_least
 
 # Curves of regions that are held: some thousand bytes each.
 CURVES = 4096
@@ -38,11 +39,8 @@ class Clahe:
     clip_limit: float = 3.0
 
     def __post_init__(self) -> None:
-        if self.region_px < 8 or self.clip_limit < 1:
-            raise ValueError(
-                "`region_px` must be at least 8 and `clip_limit` at least 1. Received: "
-                f"{self.region_px} and {self.clip_limit}."
-            )
+        check_at_least(8, region_px=self.region_px)
+        check_at_least(1, clip_limit=self.clip_limit)
 
     def __call__(self, raster: Raster) -> Raster:
         """`raster` with its local contrast evened out.

@@ -11,6 +11,7 @@ from scipy.ndimage import maximum_filter, minimum_filter
 
 from factory_core.kernel.errors import SceneError
 from factory_core.kernel.geo import Raster
+from factory_core.kernel.limits import check_at_least
 from factory_core.process.pixels import (
     as_floats,
     check_on_map,
@@ -62,11 +63,12 @@ class CloudsToNodata:
     rim_px: int = 10
 
     def __post_init__(self) -> None:
-        if self.min_width_px < 1 or self.min_width_px % 2 == 0 or self.rim_px < 0:
+        check_at_least(1, min_width_px=self.min_width_px)
+        if self.min_width_px % 2 == 0:
             raise ValueError(
-                "`min_width_px` must be odd and positive, `rim_px` at least 0. Received: "
-                f"{self.min_width_px} and {self.rim_px}."
+                f"`min_width_px` must be odd. Received: min_width_px={self.min_width_px}."
             )
+        check_at_least(0, rim_px=self.rim_px)
 
     def __call__(self, raster: Raster) -> Raster:
         """`raster` without its clouds.

@@ -10,6 +10,7 @@ import numpy as np
 from odc.geo.geobox import GeoBox
 
 from factory_core.kernel.geo import Raster
+from factory_core.kernel.limits import check_above, check_within
 from factory_core.process.pixels import grown, to_dtype, values, with_nodata
 
 # Half the side of the squares that non-local means compares.
@@ -44,10 +45,8 @@ class Denoise:
     strength: float = 10.0
 
     def __post_init__(self) -> None:
-        if not 1 <= self.radius_px <= 15:
-            raise ValueError(f"`radius_px` must lie in [1, 15]. Received: {self.radius_px}.")
-        if not self.strength > 0:
-            raise ValueError(f"`strength` must be positive. Received: {self.strength}.")
+        check_within(1, 15, radius_px=self.radius_px)
+        check_above(0, strength=self.strength)
 
     @property
     def halo_px(self) -> int:

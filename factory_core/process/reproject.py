@@ -13,6 +13,7 @@ from pyproj import Transformer
 
 from factory_core.kernel import geo
 from factory_core.kernel.geo import Raster
+from factory_core.kernel.limits import check_above
 from factory_core.process.pixels import check_on_map
 from factory_core.process.warp import Places, Resampling, between_nodes, warp
 
@@ -80,8 +81,7 @@ def check_grid(crs: str, resolution_m: float | None) -> None:
     """
     if crs != "auto" and not geo.is_metric(crs):
         raise ValueError(f"`crs` must be `auto` or in metres. Received: {crs!r}.")
-    if resolution_m is not None and resolution_m <= 0:
-        raise ValueError(f"`resolution_m` must be positive. Received: {resolution_m}.")
+    check_above(0, resolution_m=resolution_m)
 
 
 def grid_around(bounds: np.ndarray, *, crs: str, side_m: float) -> GeoBox:

@@ -13,6 +13,7 @@ from odc.geo.geobox import GeoBox
 
 from factory_core.kernel.errors import ConfigError, SceneError
 from factory_core.kernel.geo import Raster
+from factory_core.kernel.limits import check_above
 from factory_core.process.pixels import check_alike, sample_pixels, spread, values
 
 # So much of the scenes is looked at, however many and large they are (4 million pixels).
@@ -56,8 +57,7 @@ class To8Bit:
             raise ValueError(f"Each pair of `limits` must rise. Received: {self.limits}.")
         if self.limits is not None and self.by == "scene":
             raise ValueError("`limits` are one range for all: they need `by: set`.")
-        if not self.gamma > 0:
-            raise ValueError(f"`gamma` must be positive. Received: {self.gamma}.")
+        check_above(0, gamma=self.gamma)
 
     def fit(self, rasters: Mapping[str, Raster], areas: Mapping[str, gpd.GeoSeries]) -> To8Bit:
         """This part with `limits`, from pixels of training ground spread over all scenes.

@@ -11,6 +11,7 @@ from odc.geo.geobox import GeoBox
 
 from factory_core.kernel.errors import ConfigError, SceneError
 from factory_core.kernel.geo import Raster
+from factory_core.kernel.limits import check_above, check_within
 from factory_core.process.pixels import values, white_of
 
 # What the products call the height of the sun in degrees, lower case.
@@ -52,12 +53,8 @@ class ToReflectance:
     distance_au: float | None = None
 
     def __post_init__(self) -> None:
-        if self.sun_elevation_deg is not None and not 0 < self.sun_elevation_deg <= 90:
-            raise ValueError(
-                f"`sun_elevation_deg` must lie in (0, 90]. Received: {self.sun_elevation_deg}."
-            )
-        if min(self.esun or (1,)) <= 0:
-            raise ValueError(f"`esun` must be positive. Received: {self.esun}.")
+        check_within(0, 90, without=0, sun_elevation_deg=self.sun_elevation_deg)
+        check_above(0, esun=self.esun)
         if self.distance_au is not None and not 0.98 < self.distance_au < 1.02:
             raise ValueError(
                 "`distance_au` must lie between 0.98 and 1.02, as the Earth does. Received: "

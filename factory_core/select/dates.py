@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 from factory_core.kernel.errors import SelectionError
+from factory_core.kernel.limits import check_at_least
 from factory_core.select.units import Pool, Unit, check_shares
 
 
@@ -37,8 +38,7 @@ class Dates:
     gap_m: float = 10.0
 
     def __post_init__(self) -> None:
-        if self.gap_m < 0:
-            raise ValueError(f"`gap_m` must not be negative. Received: {self.gap_m}.")
+        check_at_least(0, gap_m=self.gap_m)
         check_shares(self.val_share, self.test_share)
         ranges = sorted((*_ranges(self.val_dates), *_ranges(self.test_dates)))
         for (_, end, one), (start, _, two) in pairwise(ranges):

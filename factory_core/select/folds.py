@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from factory_core.kernel.limits import check_at_least, check_within
 from factory_core.select.spatial_blocks import SpatialBlocks
 from factory_core.select.units import Pool, Unit, shares_of
 
@@ -39,11 +40,8 @@ class Folds:
     test_scenes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.k < 2 or not 0 <= self.fold < self.k:
-            raise ValueError(
-                "`k` must be at least 2 and `fold` one of 0 to k - 1. "
-                f"Received: k={self.k}, fold={self.fold}."
-            )
+        check_at_least(2, k=self.k)
+        check_within(0, self.k - 1, fold=self.fold)
         self._blocks()
 
     @property

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from factory_core.kernel.limits import check_at_least, check_within
+
 
 @dataclass(frozen=True)
 class Quota:
@@ -44,11 +46,8 @@ class Quota:
             )
         if self.least is None and self.most is None and self.share is None:
             raise ValueError("A quota needs one of `least`, `most` and `share`.")
-        if min(self.least or 0, self.most or 0) < 0 or not 0 <= (self.share or 0) <= 1:
-            raise ValueError(
-                "`least` and `most` may not be negative, and `share` lies in [0, 1]. Received: "
-                f"least={self.least}, most={self.most}, share={self.share}."
-            )
+        check_at_least(0, least=self.least, most=self.most)
+        check_within(0, 1, share=self.share)
         if self.least is not None and self.most is not None and self.least > self.most:
             raise ValueError(f"`least` ({self.least}) is more than `most` ({self.most}).")
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from shapely import union_all
 from shapely.geometry.base import BaseGeometry
 
+from factory_core.kernel.limits import check_above, check_at_least
 from factory_core.select.ground import all_cells, neighbours
 from factory_core.select.named import match_names, named_units
 from factory_core.select.units import Pool, Unit, check_shares, group, shares_of
@@ -42,11 +43,8 @@ class SpatialBlocks:
     test_scenes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.block_m <= 0 or self.gap_m < 0:
-            raise ValueError(
-                "`block_m` must be positive and `gap_m` not negative. "
-                f"Received: block_m={self.block_m}, gap_m={self.gap_m}."
-            )
+        check_above(0, block_m=self.block_m)
+        check_at_least(0, gap_m=self.gap_m)
         check_shares(self.val_share, self.test_share)
 
     @property

@@ -14,6 +14,7 @@ from omegaconf import DictConfig
 from factory_core.kernel import io
 from factory_core.kernel.config import build, section, taxonomy
 from factory_core.kernel.errors import ConfigError
+from factory_core.kernel.limits import check_above, check_at_least, check_within
 from factory_core.select import held_ground, leakage, report
 from factory_core.select.areas import lay_out, settle_twins
 from factory_core.select.balance import share_out
@@ -55,21 +56,14 @@ class Settings:
     seed: int
 
     def __post_init__(self) -> None:
-        if self.budget_windows is not None and self.budget_windows < 1:
-            raise ValueError(
-                f"`budget_windows` must be at least 1. Received: {self.budget_windows}."
-            )
-        if self.window_m is not None and self.window_m <= 0:
-            raise ValueError(f"`window_m` must be positive. Received: {self.window_m}.")
+        check_at_least(1, budget_windows=self.budget_windows)
+        check_above(0, window_m=self.window_m)
         if self.budget_windows is not None and self.window_m is None:
             raise ValueError(
                 "`budget_windows` counts squares of `window_m` metres on the ground: state it, "
                 "`dataset.window_px` times the resolution after `process`."
             )
-        if not 0 <= self.background_share <= 1:
-            raise ValueError(
-                f"`background_share` must lie in [0, 1]. Received: {self.background_share}."
-            )
+        check_within(0, 1, background_share=self.background_share)
         if not -1 <= self.near_duplicate_bits <= 16:
             raise ValueError(
                 "`near_duplicate_bits` must lie in [0, 16], or be -1 to look for none. "

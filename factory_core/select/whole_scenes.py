@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from factory_core.kernel.errors import SelectionError
+from factory_core.kernel.limits import check_at_least
 from factory_core.select.ground import touching
 from factory_core.select.named import match_names
 from factory_core.select.units import Pool, Unit, check_shares, group, shares_of
@@ -35,8 +36,7 @@ class WholeScenes:
     test_scenes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.gap_m < 0:
-            raise ValueError(f"`gap_m` must not be negative. Received: {self.gap_m}.")
+        check_at_least(0, gap_m=self.gap_m)
         check_shares(self.val_share, self.test_share)
 
     @property

@@ -190,9 +190,13 @@ def test_a_given_split_stops_where_scenes_overlap(select, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "error", "message"),
     [
-        ({"budget_windows": -3}, ConfigError, "`budget_windows` must be at least 1. Received: -3"),
+        (
+            {"budget_windows": -3},
+            ConfigError,
+            "`budget_windows` must be at least 1. Received: budget_windows=-3",
+        ),
         ({"budget_windows": 100}, ConfigError, "counts squares of `window_m` metres"),
-        ({"window_m": 0.0}, ConfigError, "`window_m` must be positive"),
+        ({"window_m": 0.0}, ConfigError, "`window_m` must be above 0"),
         ({"background_share": 1.5}, ConfigError, r"`background_share` must lie in \[0, 1\]"),
         ({"near_duplicate_bits": 40}, ConfigError, "`near_duplicate_bits`"),
         ({"level": "deep"}, ConfigError, "`select.level` must be int"),
@@ -208,7 +212,11 @@ def test_a_given_split_stops_where_scenes_overlap(select, tmp_path):
         ),
         ({"quotas": {"x": {"label": "car"}}}, ConfigError, "needs one of `least`"),
         ({"quotas": {"x": {"least": 3}}}, ConfigError, "needs a `label`, a `context`"),
-        ({"quotas": {"x": {"label": "car", "least": -3}}}, ConfigError, "may not be negative"),
+        (
+            {"quotas": {"x": {"label": "car", "least": -3}}},
+            ConfigError,
+            "`least` must be at least 0",
+        ),
         ({"quotas": {"x": {"label": "car", "leest": 3}}}, ConfigError, "Did you mean 'least'"),
         ({"quotas": {"x": {"label": "car", "above": 0.5, "least": 3}}}, ConfigError, "by `cont"),
         (

@@ -111,7 +111,7 @@ def test_dates_need_times():
             "overlap",
         ),
         ("dates.Dates", {"test_share": 1.0}, "leave something to train"),
-        ("whole_scenes.WholeScenes", {"gap_m": -1.0}, "`gap_m` must not be negative"),
+        ("whole_scenes.WholeScenes", {"gap_m": -1.0}, "`gap_m` must be at least 0"),
         ("whole_scenes.Sequences", {"pattern": "("}, "no regular expression"),
         ("whole_scenes.Sequences", {"pattern": "abc"}, "must have a group"),
         ("given_file.GivenFile", {}, "lacks the field"),
