@@ -46,7 +46,7 @@ def local(workers: int, *, resources: Mapping[str, float]) -> Iterator[distribut
     cluster = distributed.LocalCluster(
         n_workers=workers,
         threads_per_worker=1,
-        dashboard_address=None,
+        dashboard_address="127.0.0.1:0",
         host="127.0.0.1",
         resources=dict(resources),
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,6 @@ from factory_core.kernel import io
 from factory_core.kernel.geo import Raster, window_at
 from factory_core.predict.blend import Blend
 from factory_core.predict.layout import SHARES, Layout
-from factory_core.predict.model import Ensemble
 
 # A sum holds score * 255 * STEPS * SHARES**2, which fits 32 bits: the order of windows,
 # batches and blocks cannot change a result, on this machine or on many.
@@ -21,20 +21,20 @@ ONE = STEPS * SHARES**2
 
 
 def sum_block(
-    batches: Iterable[tuple[list[tuple[int, int]], np.ndarray]],
+    found: Iterable[tuple[Sequence[tuple[int, int]], np.ndarray]],
     block: tuple[int, int],
     *,
     layout: Layout,
-    ensemble: Ensemble,
+    classes: int,
     blend: Blend,
 ) -> np.ndarray:
     """Weighted sum of the score maps of a block's windows.
 
     Args:
-        batches: Places of windows in the layout, and their pixels.
+        found: Places of windows in the layout, and their scores `(batch, side, side, class)`.
         block: Row and column of the block.
         layout: The windows of the scene.
-        ensemble: Models that give score maps.
+        classes: Number of classes.
         blend: Weights along a window.
 
     Returns:
@@ -46,15 +46,25 @@ def sum_block(
     rows, columns = layout.rows.extent(block[0]), layout.columns.extent(block[1])
     side = layout.window_px
     shape = (rows.stop - rows.start, columns.stop - columns.start)
-    sums = np.zeros((len(ensemble.signature.classes), *shape), np.uint32)
-    for places, images in batches:
-        scores = ensemble.score_maps(images)
+    sums = np.zeros((classes, *shape), np.uint32)
+
+    def add(places: Sequence[tuple[int, int]], scores: np.ndarray) -> None:
         steps = np.rint(np.minimum(scores, 1) * np.float32(255 * STEPS)).astype(np.uint32)
         for (row, column), window in zip(places, np.moveaxis(steps, -1, 1), strict=True):
             top = layout.rows.starts[row] - rows.start
             left = layout.columns.starts[column] - columns.start
             weights = np.outer(row_shares[row], column_shares[column])
             sums[:, top : top + side, left : left + side] += weights * window
+
+    adding: Future[None] | None = None
+    # One batch is added while the network computes the next.
+    with ThreadPoolExecutor(1) as pool:
+        for places, scores in found:
+            if adding is not None:
+                adding.result()
+            adding = pool.submit(add, places, scores)
+        if adding is not None:
+            adding.result()
     return sums
 
 

@@ -4,11 +4,11 @@ import os
 import time
 from pathlib import Path
 
-from factory_core.predict import layout
-from factory_core.predict.engine import Engine
+import factory_core.predict.stage  # noqa: F401 - all of it, before there is work
+from factory_core.predict import engine, layout
 
 layout.BLOCK_PX = 30
-compute = Engine.compute
+compute = engine.Engine.compute
 
 
 def dask_setup(worker):
@@ -20,9 +20,11 @@ def count(name):
     """Write a line before each block."""
 
     def counted(self, plan, block, *, folder):
+        if engine._file(folder, block).exists():
+            return
         with Path(os.environ["COMPUTED"]).open("a") as log:
             log.write(f"{name} {plan.raster.scene_id} {block[0]}-{block[1]}\n")
         time.sleep(float(os.environ["BLOCK_S"]))
         compute(self, plan, block, folder=folder)
 
-    Engine.compute = counted
+    engine.Engine.compute = counted

@@ -9,10 +9,10 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
-PATIENCE_S = 120
-# A host that is cut off is noticed in seconds, where the defaults wait for minutes.
+PATIENCE_S = 600
+# A host that is cut off is noticed soon, where the defaults wait for minutes.
 IMPATIENT = {
-    "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "3 seconds",
+    "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "15 seconds",
     "DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP": "11s",
     "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "5s",
 }
@@ -22,14 +22,14 @@ ONE_THREAD = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2
 class Cluster:
     """Starts processes of Dask and ends them all; knows which blocks its workers computed."""
 
-    def __init__(self, folder, *, block_s):
+    def __init__(self, folder, *, block_s, settings):
         self.folder = folder
         self.log = folder / "computed.txt"
         self.log.touch()
         self.environment = {
             **os.environ,
             **ONE_THREAD,
-            **IMPATIENT,
+            **settings,
             "COMPUTED": str(self.log),
             "BLOCK_S": str(block_s),
         }
@@ -51,7 +51,7 @@ class Cluster:
     def scheduler(self, *, address="127.0.0.1", host=()):
         """Start the scheduler and give where it listens."""
         file = self.folder / "scheduler.json"
-        module = ["-m", "distributed.cli.dask_scheduler", "--no-dashboard", "--no-jupyter"]
+        module = ["-m", "distributed.cli.dask_scheduler", "--dashboard-address", "127.0.0.1:0"]
         where = ["--host", address, "--port", "0", "--scheduler-file", str(file)]
         self.start(*module, *where, host=host)
         wait_until(lambda: file.exists() and "address" in file.read_text(), what="a scheduler")
@@ -60,6 +60,7 @@ class Cluster:
     def worker(self, name, scheduler, *, resources="", address="127.0.0.1", host=()):
         """Start a worker, whose blocks are counted."""
         module = ["-m", "distributed.cli.dask_worker", scheduler, "--no-nanny", "--no-dashboard"]
+        module += ["--death-timeout", str(PATIENCE_S)]
         given = ["--name", name, "--nthreads", "1", "--host", address]
         preload = ["--preload", str(Path(__file__).with_name("counting_worker.py"))]
         offered = ["--resources", resources] if resources else []
@@ -82,10 +83,10 @@ class Cluster:
 
 
 @contextmanager
-def cluster_in(folder, *, block_s=0.0):
+def cluster_in(folder, *, block_s=0.0, settings=None):
     """A cluster without a process yet, which ends with the context."""
     folder.mkdir(parents=True, exist_ok=True)
-    cluster = Cluster(folder, block_s=block_s)
+    cluster = Cluster(folder, block_s=block_s, settings=settings or {})
     try:
         yield cluster
     finally:

@@ -17,7 +17,7 @@ from factory_core.kernel.parts import load_part
 from factory_core.postprocess import stage as postprocess
 from factory_core.predict import layout, stage
 from tests.onnx_models import write_box_model, write_oriented_box_model, write_score_model
-from tests.predict.dask_processes import cluster_in, wait_until
+from tests.predict.dask_processes import IMPATIENT, cluster_in, wait_until
 
 pytestmark = pytest.mark.slow
 MODELS = {
@@ -284,7 +284,7 @@ def test_a_host_that_is_cut_off_loses_nothing_and_doubles_nothing(
     here = predict("here")
     on = {name: ["ip", "netns", "exec", name] for name, _ in hosts}
     (first, first_address), *others = hosts
-    with cluster_in(tmp_path / "cluster", block_s=0.3) as cluster:
+    with cluster_in(tmp_path / "cluster", block_s=0.3, settings=IMPATIENT) as cluster:
         address = cluster.scheduler(address=first_address, host=on[first])
         assert first_address in address
         for name, own in others:
