@@ -38,6 +38,7 @@ class Results:
         taxonomy: Classes, and the level at which the detector is trained.
         match: What overlaps: axis-aligned boxes, or polygons as they are.
         iou: Least overlap of a detection that is right, at the running point.
+        buffer_m: Of lines, how far a right one may lie from its label.
         compute: For work by scene that takes long.
     """
 
@@ -45,6 +46,7 @@ class Results:
     taxonomy: Taxonomy
     match: Match = "box"
     iou: float = 0.5
+    buffer_m: float = 4.0
     compute: Compute = field(default_factory=Local)
     _of_labels: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
     _of_all: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
@@ -74,6 +76,14 @@ class Results:
     def area_km2(self) -> np.ndarray:
         """`(scene,)` ground of the split."""
         return np.array([scene.area.area / 1e6 for scene in self.scenes], float)
+
+    @property
+    def are_lines(self) -> bool:
+        """Whether any label or detection is a line."""
+        return any(
+            (shapely.get_dimensions(objects.geometry) == 1).any()
+            for objects in (self.labels, self.detections)
+        )
 
     @property
     def labels(self) -> Objects:

@@ -15,7 +15,9 @@ class Settings:
 
     Args:
         match: `box` compares axis-aligned envelopes, `polygon` outlines.
-        iou: Least intersection over union of a detection that is right.
+        iou: Least intersection over union of a detection that is right; of a line, the least share
+            of its length that lies beside a label.
+        buffer_m: How far from its label a right line may lie.
         context_edges: Where low ends and high begins in each share: one or two values.
         min_labels: A ratio that rests on fewer samples (labels; detections for precision) is no
             number.
@@ -29,6 +31,7 @@ class Settings:
 
     match: Match
     iou: float
+    buffer_m: float
     context_edges: tuple[float, ...]
     min_labels: int
     draws: int

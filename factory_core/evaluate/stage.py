@@ -14,6 +14,7 @@ from shapely import GeometryType
 from factory_core.evaluate.comparison import Comparison, comparisons
 from factory_core.evaluate.contexts import read_contexts
 from factory_core.evaluate.figures import draw_confusion, draw_precision_recall, draw_training
+from factory_core.evaluate.lines.curve import relaxed_rows
 from factory_core.evaluate.metric import Metric, draw_weights
 from factory_core.evaluate.metrics import edges_of, measure, slice_ranges
 from factory_core.evaluate.pictures import (
@@ -91,6 +92,7 @@ def run(
             taxonomy=taxonomy,
             match=settings.match,
             iou=settings.iou,
+            buffer_m=settings.buffer_m,
             compute=compute,
         )
         check_readable(metrics, results)
@@ -120,7 +122,10 @@ def run(
         report = render_report(
             detector=str(config.detector),
             split=split,
-            facts=measured.metrics,
+            facts={
+                **measured.metrics,
+                "within_m": settings.buffer_m if results.are_lines else None,
+            },
             intervals=measured.intervals,
             quantities={name: what for metric in metrics for name, what in metric.gives.items()},
             ranges={
@@ -148,19 +153,26 @@ def check_readable(metrics: Sequence[Metric], results: Results) -> None:
                 f"`evaluate.metrics`: {name} reads score maps, and the model gives candidates. "
                 "Drop it from the defaults list `metric`."
             )
-        shapes = set(shapely.get_type_id(results.detections.geometry).tolist())
-        strange = shapes - LINES if metric.reads == "lines" else shapes & LINES
-        if strange and metric.reads != "score_map":
-            raise ConfigError(
-                f"`evaluate.metrics`: {name} reads {metric.reads}, and the detections are "
-                f"{', '.join(sorted(GeometryType(shape).name.lower() for shape in strange))}."
-                " Choose metrics of their kind in the defaults list `metric`."
-            )
+        for what, objects in (("detections", results.detections), ("labels", results.labels)):
+            shapes = set(shapely.get_type_id(objects.geometry).tolist())
+            strange = shapes - LINES if metric.reads == "lines" else shapes & LINES
+            if strange and metric.reads != "score_map":
+                raise ConfigError(
+                    f"`evaluate.metrics`: {name} reads {metric.reads}, and the {what} are "
+                    f"{', '.join(sorted(GeometryType(shape).name.lower() for shape in strange))}."
+                    " Choose metrics of their kind in the defaults list `metric`."
+                )
 
 
 def _write_plots(results: Results, *, folder: Path) -> dict[str, bytes | None]:
     """Write the tables of `dvc plots`, and give their charts for the report."""
     classes = results.taxonomy.names
+    if results.are_lines:
+        # How many lines there are says nothing: one way may be one, or cut at every junction.
+        rows = relaxed_rows(results)
+        io.write_json(rows, folder / "precision_recall.json")
+        io.write_json([], folder / "confusion.json")
+        return {"precision_recall": draw_precision_recall(rows), "confusion": None}
     rows = precision_recall_rows(results)
     confusion = confusion_counts(results.shared(comparisons), classes=classes)
     io.write_json(rows, folder / "precision_recall.json")

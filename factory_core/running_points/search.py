@@ -157,7 +157,13 @@ def _read_ruler(composed: DictConfig, plan: Plan) -> Ruler:
         taxonomy=taxonomy,
     )
     measured = composed.evaluate
-    results = Results(scenes, taxonomy=taxonomy, match=measured.match, iou=measured.iou)
+    results = Results(
+        scenes,
+        taxonomy=taxonomy,
+        match=measured.match,
+        iou=measured.iou,
+        buffer_m=measured.buffer_m,
+    )
     weights = draw_weights(len(scenes), draws=measured.draws, seed=measured.seed)
     return Ruler(results, metrics, measured.min_labels, weights)
 

@@ -118,7 +118,6 @@ def measure(
         objects=counts,
         parameters=parameters,
         iou=settings.iou,
-        buffer_m=settings.buffer_m,
         draws=settings.draws,
         warnings=_warnings(pair, second, split=split),
     )

@@ -14,27 +14,21 @@ from factory_core.evaluate.lines.lengths import length_along
 from factory_core.evaluate.metric import Metric, Number, Quantity, Reads, Sums, ratio
 from factory_core.evaluate.results import Results
 from factory_core.evaluate.scenes import Scene
-from factory_core.kernel.limits import check_at_least
 
 
 @dataclass(frozen=True)
 class RelaxedLines(Metric):
     """Precision, recall, F1 and quality of lines by their length, and the error of the length.
 
-    A metre of a detection is right when a label of its class lies within `buffer_m`, a
-    metre of a label is found when a detection of its class does. All classes are pooled;
-    by class too.
-
-    Attributes:
-        buffer_m: Largest distance of a line from the other: about half the width of a road.
+    A metre of a detection is right when a label of its class lies within
+    `evaluate.buffer_m`, a metre of a label is found when a detection of its class does. All
+    classes are pooled; by class too.
 
     Source: Wiedemann, Heipke, Mayer and Jamet, Empirical Evaluation of Automatically Extracted
     Road Axes (1998): correctness, completeness and quality; called relaxed precision and recall
     by Mnih and Hinton, Learning to Detect Roads in High-Resolution Aerial Images (2010),
     https://doi.org/10.1007/978-3-642-15567-3_16, who count pixels instead of metres.
     """
-
-    buffer_m: float
 
     gives: ClassVar = {
         "relaxed_f1": Quantity("Relaxed F1", "harmonic mean of relaxed precision and recall"),
@@ -55,14 +49,10 @@ class RelaxedLines(Metric):
     }
     reads: ClassVar[Reads] = "lines"
 
-    def __post_init__(self) -> None:
-        """Refuse a buffer that holds nothing."""
-        check_at_least(0.001, buffer_m=self.buffer_m)
-
     def __call__(self, results: Results) -> Sums:
         """Measure the lines of each scene and class."""
         names = results.taxonomy.names
-        measure = partial(_lengths, classes=names, within_m=self.buffer_m)
+        measure = partial(_lengths, classes=names, within_m=results.buffer_m)
         rows = results.compute.map(measure, list(results.scenes), label="evaluate: lengths")
 
         def numbers(sums: np.ndarray) -> dict[str, Number]:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import shapely
 
+from factory_core.evaluate.comparison import comparisons
 from factory_core.evaluate.lines.apls import Apls
+from factory_core.evaluate.lines.curve import relaxed_rows
 from factory_core.evaluate.lines.relaxed import RelaxedLines
 from factory_core.evaluate.lines.topology import Topology, count_pairs
+from factory_core.evaluate.objects import NONE
 from factory_core.evaluate.results import Results
+from factory_core.kernel.errors import ConfigError
 from factory_core.kernel.taxonomy import Taxonomy
-from tests.evaluate.conftest import LEFT, TOP, make_scene
+from tests.evaluate.conftest import LEFT, TOP, make_scene, square
 
 TAXONOMY = Taxonomy(("building/house", "road"), level=2)
 APLS = Apls(snap_m=4, spacing_m=50, min_way_m=10, sources=500)
-RELAXED = RelaxedLines(buffer_m=4)
+RELAXED = RelaxedLines()
 TOPOLOGY = Topology(radius_m=8)
 
 
@@ -165,3 +171,78 @@ def test_detections_that_are_the_labels_are_perfect():
         for name, quantity in metric.gives.items():
             if quantity.best is not None:
                 assert found[name] == pytest.approx([quantity.best])
+
+
+@pytest.mark.parametrize(
+    ("labels", "detections", "found", "right"),
+    [
+        pytest.param([], [], [], [], id="nothing"),
+        pytest.param([STREET], [], [False], [], id="missed"),
+        pytest.param([], [STREET], [], [False], id="false"),
+        pytest.param(TEE, [STREET], [True, True, False], [True], id="a T without its foot"),
+        # 50 m and the round end of the buffer are more than half of the street.
+        pytest.param([STREET], [HALF], [True], [True], id="half of it"),
+        pytest.param([STREET], [line((60, 50), (100, 50))], [False], [True], id="less than half"),
+        pytest.param([HALF], [STREET], [True], [True], id="twice as long"),
+        pytest.param([STREET], [line((0, 60), (100, 60))], [False], [False], id="beside it"),
+    ],
+)
+def test_lines_are_judged_by_most_of_their_length(labels, detections, found, right):
+    (judged,) = comparisons(Results([scene(labels, detections)], taxonomy=TAXONOMY))
+    in_order = [shape.length for shape in judged.scene.labels.geometry]
+    by_length = sorted(zip(in_order, judged.found.tolist(), strict=True), reverse=True)
+    assert sorted(is_found for _, is_found in by_length) == sorted(found)
+    assert (judged.label_of != NONE).tolist() == right
+
+
+def test_a_line_of_another_class_is_judged_false():
+    (judged,) = comparisons(Results([scene([STREET], [STREET], said="house")], taxonomy=TAXONOMY))
+    assert (judged.found.tolist(), judged.label_of.tolist()) == ([False], [NONE])
+    assert judged.any_label_of.tolist() == [0]
+
+
+def test_the_curve_falls_with_the_score():
+    sure, unsure = ("road", 0.9, HALF), ("road", 0.2, line((0, 20), (50, 20)))
+    results = Results([make_scene([("road", STREET)], [sure, unsure])], taxonomy=TAXONOMY)
+    of_road = [row for row in relaxed_rows(results) if row["label"] == "road"]
+    # The first of two lines is right; it and the end of its buffer are 54 of 100 m.
+    assert (of_road[0]["recall"], of_road[0]["precision"]) == (pytest.approx(0.54), 1)
+    assert (of_road[-1]["recall"], of_road[-1]["precision"]) == (pytest.approx(0.54), 0.5)
+    assert [row for row in relaxed_rows(results) if row["label"] == "house"] == [
+        {"recall": 0, "precision": 0, "label": "house"}
+    ]
+
+
+def test_the_stage_measures_and_draws_lines(world):
+    tasks = {
+        "apls": {"_target_": "factory_core.evaluate.lines.apls.Apls"}
+        | {"snap_m": 4.0, "spacing_m": 50.0, "min_way_m": 10.0, "sources": 500},
+        "relaxed_lines": {"_target_": "factory_core.evaluate.lines.relaxed.RelaxedLines"},
+    }
+    here = world(metrics={"tasks": tasks, "order": list(tasks)}).add(
+        labels={"a": [("road", STREET)], "b": []},
+        detections={"a": [("road", 0.9, HALF)], "b": []},
+    )
+    metrics = here.run()
+    assert metrics["relaxed_recall"] == pytest.approx(0.54)
+    assert metrics["apls"] == 0.5
+    out = here.paths["out"]
+    assert (out / "pictures/a.png").is_file()
+    assert json.loads((out / "plots/confusion.json").read_text()) == []
+    assert "Relaxed F1" in (out / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("labels", "detections", "message"),
+    [
+        pytest.param([("road", square(0, 0))], [], "the labels are polygon", id="labels"),
+        pytest.param([], [("road", 0.5, square(0, 0))], "the detections are polygon", id="found"),
+    ],
+)
+def test_polygons_are_refused(world, labels, detections, message):
+    tasks = {"relaxed_lines": {"_target_": "factory_core.evaluate.lines.relaxed.RelaxedLines"}}
+    here = world(metrics={"tasks": tasks, "order": ["relaxed_lines"]}).add(
+        labels={"a": labels}, detections={"a": detections}
+    )
+    with pytest.raises(ConfigError, match=message):
+        here.run()
