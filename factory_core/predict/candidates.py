@@ -12,25 +12,24 @@ import shapely
 from factory_core.kernel import io
 from factory_core.kernel.geo import Raster, oriented_corners
 from factory_core.predict.layout import Layout
-from factory_core.predict.model import Ensemble
 from factory_core.predict.signature import BOX_NUMBERS, Signature
 
 MIN_SCORE = 0.01
 
 
 def collect_block(
-    batches: Iterable[tuple[list[tuple[int, int]], np.ndarray]],
+    found: Iterable[tuple[Sequence[tuple[int, int]], tuple[np.ndarray, ...]]],
     *,
     layout: Layout,
-    ensemble: Ensemble,
+    numbers: int,
     cores_only: bool,
 ) -> np.ndarray:
     """Candidates of a block's windows.
 
     Args:
-        batches: Places of windows in the layout, and their pixels.
+        found: Places of windows in the layout, and their boxes, scores and classes.
         layout: The windows of the scene.
-        ensemble: Models that give boxes.
+        numbers: How many numbers a box has.
         cores_only: Whether a box counts only where its centre lies in the core of its window, the
             pixels nearer to its middle than to a neighbour's: cores share out the scene, so an
             object that several windows see comes once.
@@ -39,12 +38,11 @@ def collect_block(
         `(candidate, numbers + 2)` float64: the numbers of a box as the models give them, but
         in pixels of the scene, a score of at least `MIN_SCORE`, the number of the class.
     """
-    found = [np.empty((0, BOX_NUMBERS[ensemble.signature.task] + 2))]
-    for places, images in batches:
-        boxes, scores, classes = ensemble.boxes(images)
-        for place, *window in zip(places, boxes, scores, classes, strict=True):
-            found.append(_of_window(place, *window, layout=layout, cores_only=cores_only))
-    return np.concatenate(found)
+    rows = [np.empty((0, numbers + 2))]
+    for places, results in found:
+        for place, *window in zip(places, *results, strict=True):
+            rows.append(_of_window(place, *window, layout=layout, cores_only=cores_only))
+    return np.concatenate(rows)
 
 
 def _of_window(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby, islice, takewhile
+from operator import itemgetter
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import numpy as np
@@ -21,10 +23,11 @@ from factory_core.predict import candidates, score_maps
 from factory_core.predict.layout import Layout, lay_out
 from factory_core.predict.model import Ensemble, load_ensemble
 from factory_core.predict.settings import Settings
-from factory_core.predict.signature import read_precision
+from factory_core.predict.signature import BOX_NUMBERS, read_precision
 
 Item = TypeVar("Item")
 Block = tuple[int, int]
+Place = tuple[int, int]
 ENDINGS = {"score_map": ".tif", "boxes": ".parquet", "oriented_boxes": ".parquet"}
 
 
@@ -41,6 +44,11 @@ class Plan:
     raster: Raster
     layout: Layout
     wanted: np.ndarray
+
+    @property
+    def windows(self) -> int:
+        """How many windows are wanted; of those without data the network sees none."""
+        return int(self.wanted.sum())
 
     @property
     def blocks(self) -> list[Block]:
@@ -98,25 +106,65 @@ class Engine:
 
     def compute(self, plan: Plan, block: Block, *, folder: Path) -> None:
         """Run the network over one block and keep the result in `folder`, unless it is there."""
-        file = _file(folder, block)
-        if file.exists():
-            return
-        batches = _ahead(_read_batches(plan, block, batch_size=self.settings.batch_size))
-        if self.ensemble.signature.task == "score_map":
+        self.compute_all([(plan, block, folder)])
+
+    def compute_all(self, jobs: Sequence[tuple[Plan, Block, Path]]) -> None:
+        """Run the network over blocks of any scenes, whose windows share batches.
+
+        Args:
+            jobs: Plan of a scene, a block of it, and the folder for its result; what is there
+                already is not computed again.
+        """
+        todo = [job for job in jobs if not _file(job[2], job[1]).exists()]
+        windows = (
+            (number, place, pixels)
+            for number, (plan, block, _) in enumerate(todo)
+            for place, pixels in _read_windows(plan, block)
+        )
+        left = iter(range(len(todo)))
+        for number, of_job in groupby(self._run(windows), key=itemgetter(0)):
+            for empty in takewhile(number.__ne__, left):
+                self._keep(todo[empty], ())
+            self._keep(todo[number], ((places, result) for _, places, result in of_job))
+        for empty in left:
+            self._keep(todo[empty], ())
+
+    def _run(
+        self, windows: Iterator[tuple[int, Place, np.ndarray]]
+    ) -> Iterator[tuple[int, tuple[Place, ...], Any]]:
+        """What the network gives for `windows` of jobs, told apart by job again."""
+        maps = self.ensemble.signature.task == "score_map"
+        for batch in _ahead(_batches(windows, size=self.settings.batch_size)):
+            numbers, places, images = zip(*batch, strict=True)
+            stacked = np.stack(images)
+            result: Any = (
+                self.ensemble.score_maps(stacked) if maps else self.ensemble.boxes(stacked)
+            )
+            for number in dict.fromkeys(numbers):
+                theirs = slice(numbers.index(number), len(numbers) - numbers[::-1].index(number))
+                of_job = result[theirs] if maps else tuple(part[theirs] for part in result)
+                yield number, places[theirs], of_job
+
+    def _keep(self, job: tuple[Plan, Block, Path], found: Iterable[Any]) -> None:
+        """Put what was found in the windows of a block together, and keep it."""
+        plan, block, folder = job
+        signature = self.ensemble.signature
+        if signature.task == "score_map":
             result = score_maps.sum_block(
-                batches,
+                found,
                 block,
                 layout=plan.layout,
-                ensemble=self.ensemble,
+                classes=len(signature.classes),
                 blend=self.settings.blend,
             )
         else:
             result = candidates.collect_block(
-                batches,
+                found,
                 layout=plan.layout,
-                ensemble=self.ensemble,
+                numbers=BOX_NUMBERS[signature.task],
                 cores_only=self.settings.merge.cores_only,
             )
+        file = _file(folder, block)
         # A worker that was given up may still be writing the same block.
         beside = file.with_suffix(f".{uuid4().hex}.npy")
         np.save(beside, result)
@@ -187,21 +235,6 @@ def _touching(raster: Raster, layout: Layout, area: GeoSeries | None) -> np.ndar
     return np.asarray(shapely.intersects(polygon, windows))
 
 
-def _read_batches(
-    plan: Plan, block: Block, *, batch_size: int
-) -> Iterator[tuple[list[tuple[int, int]], np.ndarray]]:
-    places: list[tuple[int, int]] = []
-    images: list[np.ndarray] = []
-    for place, image in _read_windows(plan, block):
-        places.append(place)
-        images.append(image)
-        if len(places) == batch_size:
-            yield places, np.stack(images)
-            places, images = [], []
-    if places:
-        yield places, np.stack(images)
-
-
 def _read_windows(plan: Plan, block: Block) -> Iterator[tuple[tuple[int, int], np.ndarray]]:
     """Place in the layout and pixels `(height, width, band)` of the windows worth computing."""
     raster, layout = plan.raster, plan.layout
@@ -236,6 +269,11 @@ def _has_data(pixels: np.ndarray, nodata: float | None) -> bool:
         return True
     empty = np.isnan(pixels) if np.isnan(nodata) else pixels == nodata
     return not empty.all()
+
+
+def _batches(items: Iterator[Item], *, size: int) -> Iterator[list[Item]]:
+    while batch := list(islice(items, size)):
+        yield batch
 
 
 def _ahead(items: Iterator[Item]) -> Iterator[Item]:
