@@ -11,6 +11,7 @@ import shapely
 from factory_core.dataset.pixels import LINES, POLYGONS
 from factory_core.dataset.sample import Boxes, Form
 from factory_core.dataset.target import Outlines, Target
+from factory_core.kernel.limits import check_at_least, check_within
 
 
 @dataclass(frozen=True)
@@ -28,11 +29,8 @@ class BoundingBoxes(Target):
     point_size_m: float = 0.0
 
     def __post_init__(self) -> None:
-        if not 0 < self.min_share_inside <= 1 or self.point_size_m < 0:
-            raise ValueError(
-                "`min_share_inside` must lie in (0, 1] and `point_size_m` be at least 0. Received: "
-                f"min_share_inside={self.min_share_inside}, point_size_m={self.point_size_m}."
-            )
+        check_within(0, 1, without=0, min_share_inside=self.min_share_inside)
+        check_at_least(0, point_size_m=self.point_size_m)
 
     @property
     def geometry_types(self) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ import shapely
 from factory_core.dataset.pixels import POLYGONS, draw_numbers, sees_a_pixel
 from factory_core.dataset.sample import Form
 from factory_core.dataset.target import Outlines, Target
+from factory_core.kernel.limits import check_at_least
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,7 @@ class Edges(Target):
     width_m: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.width_m < 0:
-            raise ValueError(f"`width_m` must be at least 0. Received: {self.width_m}.")
+        check_at_least(0, width_m=self.width_m)
 
     @property
     def geometry_types(self) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ import numpy as np
 from factory_core.dataset.pixels import LINES, draw_numbers, sees_a_pixel, widen
 from factory_core.dataset.sample import Form
 from factory_core.dataset.target import Outlines, Target
+from factory_core.kernel.limits import check_above
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,7 @@ class Lines(Target):
     cap: Literal["round", "flat"] = "round"
 
     def __post_init__(self) -> None:
-        if self.width_m <= 0:
-            raise ValueError(f"`width_m` must be above 0. Received: {self.width_m}.")
+        check_above(0, width_m=self.width_m)
 
     @property
     def geometry_types(self) -> tuple[str, ...]:

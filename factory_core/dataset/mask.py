@@ -10,6 +10,7 @@ import numpy as np
 from factory_core.dataset.pixels import LINES, POLYGONS, draw_numbers, sees_a_pixel, widen
 from factory_core.dataset.sample import Form
 from factory_core.dataset.target import Outlines, Target
+from factory_core.kernel.limits import check_at_least
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,7 @@ class Mask(Target):
     line_width_m: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.line_width_m < 0:
-            raise ValueError(f"`line_width_m` must be at least 0. Received: {self.line_width_m}.")
+        check_at_least(0, line_width_m=self.line_width_m)
 
     @property
     def geometry_types(self) -> tuple[str, ...]:

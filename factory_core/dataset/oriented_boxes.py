@@ -11,6 +11,7 @@ import shapely
 from factory_core.dataset.pixels import POLYGONS
 from factory_core.dataset.sample import Form, OrientedBoxes
 from factory_core.dataset.target import Outlines, Target
+from factory_core.kernel.limits import check_within
 
 
 @dataclass(frozen=True)
@@ -30,10 +31,7 @@ class MinimumRectangles(Target):
     min_share_inside: float = 0.4
 
     def __post_init__(self) -> None:
-        if not 0 < self.min_share_inside <= 1:
-            raise ValueError(
-                f"`min_share_inside` must lie in (0, 1]. Received: {self.min_share_inside}."
-            )
+        check_within(0, 1, without=0, min_share_inside=self.min_share_inside)
 
     @property
     def geometry_types(self) -> tuple[str, ...]:

@@ -32,6 +32,7 @@ from factory_core.kernel import config as configuration
 from factory_core.kernel import io
 from factory_core.kernel.errors import ConfigError, SelectionError
 from factory_core.kernel.geo import Raster, resolution_m
+from factory_core.kernel.limits import check_at_least, check_within
 from factory_core.kernel.taxonomy import Taxonomy
 
 SPLITS = ("train", "val")
@@ -63,18 +64,9 @@ class Settings:
     seed: int
 
     def __post_init__(self) -> None:
-        if self.window_px < 1 or not 0 <= self.overlap_px < self.window_px:
-            raise ValueError(
-                "`window_px` must be at least 1 and `overlap_px` lie in [0, window_px). "
-                f"Received: window_px={self.window_px}, overlap_px={self.overlap_px}."
-            )
-        shares = (self.background_share, self.min_shown)
-        if not all(0 <= share <= 1 for share in shares) or self.shard_windows < 1:
-            raise ValueError(
-                "`background_share` and `min_shown` must lie in [0, 1], and `shard_windows` be at "
-                f"least 1. Received: background_share={self.background_share}, "
-                f"min_shown={self.min_shown}, shard_windows={self.shard_windows}."
-            )
+        check_at_least(1, window_px=self.window_px, shard_windows=self.shard_windows)
+        check_within(0, self.window_px, without=self.window_px, overlap_px=self.overlap_px)
+        check_within(0, 1, background_share=self.background_share, min_shown=self.min_shown)
 
 
 def run(config: DictConfig, *, scenes: Path, catalogue: Path, selection: Path, out: Path) -> None:

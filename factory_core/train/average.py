@@ -11,6 +11,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from factory_core.kernel.limits import check_within
+
 
 class Average(ABC):
     """Which weights go into the average, and how much each counts.
@@ -50,8 +52,7 @@ class Moving(Average):
     every_steps: ClassVar[float] = 8
 
     def __post_init__(self) -> None:
-        if not 0 < self.momentum < 1:
-            raise ValueError(f"`momentum` must lie in (0, 1). Received: {self.momentum}.")
+        check_within(0, 1, without=(0, 1), momentum=self.momentum)
 
     def keep(self, *, since: int, now: int, steps: int) -> float:
         """The momentum, once for each step since the last look; less at the start."""
@@ -73,8 +74,7 @@ class StochasticWeights(Average):
     first_share: float = 0.75
 
     def __post_init__(self) -> None:
-        if not 0 <= self.first_share < 1:
-            raise ValueError(f"`first_share` must lie in [0, 1). Received: {self.first_share}.")
+        check_within(0, 1, without=1, first_share=self.first_share)
 
     def keep(self, *, since: int, now: int, steps: int) -> float:
         """What makes every step since the first count the same."""

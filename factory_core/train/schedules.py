@@ -9,6 +9,7 @@ from typing import Any
 from keras.optimizers import schedules
 
 from factory_core.kernel.errors import ConfigError
+from factory_core.kernel.limits import check_at_least, check_within
 
 
 class Schedule(ABC):
@@ -58,8 +59,8 @@ class Cosine(Schedule):
     end_share: float = 0.0
 
     def __post_init__(self) -> None:
-        _in_range("warmup_epochs", self.warmup_epochs, least=0)
-        _in_range("end_share", self.end_share, least=0, most=1)
+        check_at_least(0, warmup_epochs=self.warmup_epochs)
+        check_within(0, 1, end_share=self.end_share)
 
     def __call__(self, rate: float, *, epochs: int, steps: int) -> Any:
         """Keras' `CosineDecay`."""
@@ -92,7 +93,7 @@ class CosineCycles(Schedule):
     cycles: int = 5
 
     def __post_init__(self) -> None:
-        _in_range("cycles", self.cycles, least=1)
+        check_at_least(1, cycles=self.cycles)
 
     def __call__(self, rate: float, *, epochs: int, steps: int) -> Any:
         """Keras' `CosineDecayRestarts`."""
@@ -119,8 +120,8 @@ class Polynomial(Schedule):
     end_share: float = 0.0
 
     def __post_init__(self) -> None:
-        _in_range("power", self.power, least=0)
-        _in_range("end_share", self.end_share, least=0, most=1)
+        check_at_least(0, power=self.power)
+        check_within(0, 1, end_share=self.end_share)
 
     def __call__(self, rate: float, *, epochs: int, steps: int) -> Any:
         """Keras' `PolynomialDecay`."""
@@ -140,7 +141,7 @@ class Exponential(Schedule):
     keep: float = 0.95
 
     def __post_init__(self) -> None:
-        _in_range("keep", self.keep, least=0, most=1)
+        check_within(0, 1, keep=self.keep)
 
     def __call__(self, rate: float, *, epochs: int, steps: int) -> Any:
         """Keras' `ExponentialDecay`."""
@@ -161,13 +162,9 @@ class Steps(Schedule):
     keep: float = 0.1
 
     def __post_init__(self) -> None:
-        for share in self.at_shares:
-            _in_range("at_shares", share, least=0, most=1)
-        if not self.at_shares or list(self.at_shares) != sorted(set(self.at_shares)):
-            raise ValueError(
-                f"`at_shares` must be rising and at least one. Received: {list(self.at_shares)}."
-            )
-        _in_range("keep", self.keep, least=0, most=1)
+        check_within(0, 1, at_shares=self.at_shares, keep=self.keep)
+        if list(self.at_shares) != sorted(set(self.at_shares)):
+            raise ValueError(f"`at_shares` must be rising. Received: {list(self.at_shares)}.")
 
     def __call__(self, rate: float, *, epochs: int, steps: int) -> Any:
         """Keras' `PiecewiseConstantDecay`."""
@@ -175,8 +172,3 @@ class Steps(Schedule):
         # Keras changes after the boundary; the step that is done then is the one before.
         places = [round(share * epochs * steps) - 1 for share in self.at_shares]
         return schedules.PiecewiseConstantDecay(places, values)
-
-
-def _in_range(name: str, value: float, *, least: float, most: float = float("inf")) -> None:
-    if not least <= value <= most:
-        raise ValueError(f"`{name}` must lie in [{least}, {most}]. Received: {value}.")

@@ -18,6 +18,7 @@ from factory_core.dataset.shards import Shards, Stats, read_stats
 from factory_core.kernel import config as configuration
 from factory_core.kernel import io
 from factory_core.kernel.errors import ConfigError
+from factory_core.kernel.limits import check_at_least
 from factory_core.train.average import assign
 from factory_core.train.batches import TrainingBatches
 from factory_core.train.check import check_labels, check_windows
@@ -65,21 +66,20 @@ class Settings:
     picture_epochs: int
 
     def __post_init__(self) -> None:
-        least = {
-            "epochs": 1,
-            "batch_size": 1,
-            "patience": 1,
-            "threads": 1,
-            "feed_threads": 1,
-            "seed": 0,
-            "save_minutes": 0,
-            "picture_epochs": 0,
-        }
-        for name, value in least.items():
-            if getattr(self, name) < value:
-                raise ValueError(
-                    f"`{name}` must be at least {value}. Received: {name}={getattr(self, name)}."
-                )
+        check_at_least(
+            1,
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            patience=self.patience,
+            threads=self.threads,
+            feed_threads=self.feed_threads,
+        )
+        check_at_least(
+            0,
+            seed=self.seed,
+            save_minutes=self.save_minutes,
+            picture_epochs=self.picture_epochs,
+        )
 
 
 def run(config: DictConfig, *, dataset: Path, out: Path, curves: Path, member: int) -> None:

@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 from keras import layers, ops
 
+from factory_core.kernel.limits import check_above, check_at_least
 from factory_core.models.boxes.dense_model import DenseModel
 from factory_core.models.boxes.rows import FIRST_LOGIT, PLACE, places
 from factory_core.models.head import head
@@ -37,12 +38,8 @@ class AnchorModel(DenseModel):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.scales < 1 or min((self.anchor_strides, *(self.ratios or (0.0,)))) <= 0:
-            raise ValueError(
-                "`scales` must be at least 1, and `anchor_strides` and all of `ratios`, of which "
-                f"there must be one, above 0. Received: scales={self.scales}, "
-                f"anchor_strides={self.anchor_strides}, ratios={self.ratios}."
-            )
+        check_at_least(1, scales=self.scales)
+        check_above(0, anchor_strides=self.anchor_strides, ratios=self.ratios)
 
     @property
     def shapes(self) -> tuple[tuple[float, float, float], ...]:

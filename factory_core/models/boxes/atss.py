@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from factory_core.kernel.limits import check_at_least
 from factory_core.models.boxes.anchors import Anchors, Level, list_cells
 from factory_core.models.boxes.assigner import NOTHING, Assigner, best_of_each
 from factory_core.models.boxes.geometry import ious, sides_from
@@ -31,8 +32,7 @@ class Atss(Assigner):
     nearest: int = 9
 
     def __post_init__(self) -> None:
-        if self.nearest < 2:
-            raise ValueError(f"`nearest` must be at least 2. Received: {self.nearest}.")
+        check_at_least(2, nearest=self.nearest)
 
     def __call__(self, xylwa: np.ndarray, anchors: Anchors) -> np.ndarray:
         """Number of the label of each anchor, or `NOTHING`."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from factory_core.kernel.limits import check_above
 from factory_core.models.boxes.anchors import Anchors, list_cells
 from factory_core.models.boxes.assigner import Assigner, best_of_each
 from factory_core.models.boxes.geometry import sides_from
@@ -30,11 +31,7 @@ class CentreSampling(Assigner):
     range_strides: float = 8.0
 
     def __post_init__(self) -> None:
-        if min(self.radius_strides, self.range_strides) <= 0:
-            raise ValueError(
-                "`radius_strides` and `range_strides` must be above 0. Received: "
-                f"radius_strides={self.radius_strides}, range_strides={self.range_strides}."
-            )
+        check_above(0, radius_strides=self.radius_strides, range_strides=self.range_strides)
 
     def __call__(self, xylwa: np.ndarray, anchors: Anchors) -> np.ndarray:
         """Number of the label of each anchor, or `NOTHING`."""

@@ -55,11 +55,12 @@ class PyramidModel(Model):
 
     def __post_init__(self) -> None:
         check_at_least(1, width=self.width, depth=self.depth, max_boxes=self.max_boxes)
+        check_at_least(0, extra_levels=self.extra_levels)
         finest = [2**level for level in range(1, self.encoder.levels + 1)]
-        if self.stride_px not in finest or self.extra_levels < 0:
+        if self.stride_px not in finest:
             raise ValueError(
-                f"`stride_px` must be one of {finest} with this encoder, and `extra_levels` at "
-                f"least 0. Received: stride_px={self.stride_px}, extra_levels={self.extra_levels}."
+                f"`stride_px` must be one of {finest} with this encoder. "
+                f"Received: stride_px={self.stride_px}."
             )
 
     @property

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from keras import ops
 
+from factory_core.kernel.limits import check_above, check_at_least
 from factory_core.models.boxes.assigner import PredictionAssigner
 from factory_core.models.boxes.rows import Rows
 from factory_core.models.interface import Tensor
@@ -42,12 +43,9 @@ class SimOta(PredictionAssigner):
     box_weight: float = 3.0
 
     def __post_init__(self) -> None:
-        if self.radius_strides <= 0 or self.candidates < 1 or self.box_weight < 0:
-            raise ValueError(
-                "`radius_strides` must be above 0, `candidates` at least 1 and `box_weight` at "
-                f"least 0. Received: radius_strides={self.radius_strides}, "
-                f"candidates={self.candidates}, box_weight={self.box_weight}."
-            )
+        check_above(0, radius_strides=self.radius_strides)
+        check_at_least(1, candidates=self.candidates)
+        check_at_least(0, box_weight=self.box_weight)
 
     def __call__(self, labels: Tensor, rows: Rows) -> Tensor:
         """What each row has to find, `(batch, row, 5)`: box and 1 + class, 0 for none."""

@@ -12,6 +12,7 @@ import keras
 from keras import layers
 
 from factory_core.kernel.errors import nearest
+from factory_core.kernel.limits import check_within
 from factory_core.models.bricks.normalisation import BatchNormalisation
 from factory_core.models.encoders.bands import SHOWN
 from factory_core.models.encoders.weights_file import check_file, load_weights
@@ -126,8 +127,7 @@ class KerasApplication(Encoder):
                 f"`name` is no application known here: {self.name!r}."
                 f"{nearest(self.name, APPLICATIONS)} Choose among {', '.join(APPLICATIONS)}."
             )
-        if not 2 <= self.depth <= 5:
-            raise ValueError(f"`depth` must lie in [2, 5]. Received: {self.depth}.")
+        check_within(2, 5, depth=self.depth)
 
     @property
     def levels(self) -> int:

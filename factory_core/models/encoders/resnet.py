@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from factory_core.kernel.limits import check_at_least, check_within
 from factory_core.models.bricks.interface import Bricks
 from factory_core.models.interface import Encoder, Tensor
 
@@ -28,11 +29,8 @@ class ResNet(Encoder):
     depth: int = 4
 
     def __post_init__(self) -> None:
-        if self.width < 1 or self.blocks < 1 or not 2 <= self.depth <= 6:
-            raise ValueError(
-                "`width` and `blocks` must be at least 1 and `depth` lie in [2, 6]. Received: "
-                f"width={self.width}, blocks={self.blocks}, depth={self.depth}."
-            )
+        check_at_least(1, width=self.width, blocks=self.blocks)
+        check_within(2, 6, depth=self.depth)
 
     @property
     def levels(self) -> int:

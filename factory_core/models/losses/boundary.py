@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from keras import ops
 
+from factory_core.kernel.limits import check_at_least
 from factory_core.models.interface import ScoreMapLoss, Tensor
 from factory_core.models.losses.pixels import for_each_window, one_hot
 
@@ -27,8 +28,7 @@ class Boundary(ScoreMapLoss):
     tolerance_px: int = 2
 
     def __post_init__(self) -> None:
-        if self.tolerance_px < 1:
-            raise ValueError(f"`tolerance_px` must be at least 1. Received: {self.tolerance_px}.")
+        check_at_least(1, tolerance_px=self.tolerance_px)
 
     def __call__(self, target: Tensor, output: Tensor) -> Tensor:
         """Loss of each window, `(batch,)`.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from keras import ops
 
+from factory_core.kernel.limits import check_above, check_at_least, check_within
 from factory_core.kernel.taxonomy import Taxonomy
 from factory_core.models.interface import Tensor
 from factory_core.models.losses.box_parts import ClassLoss
@@ -45,11 +46,8 @@ class Focal(ClassLoss):
     focus: float = 2.0
 
     def __post_init__(self) -> None:
-        if not 0 < self.share < 1 or self.focus < 0:
-            raise ValueError(
-                "`share` must lie in (0, 1) and `focus` be at least 0. "
-                f"Received: share={self.share}, focus={self.focus}."
-            )
+        check_within(0, 1, without=(0, 1), share=self.share)
+        check_at_least(0, focus=self.focus)
 
     def __call__(self, truth: Tensor, logits: Tensor, *, quality: Tensor) -> Tensor:
         """Loss of each row."""
@@ -72,8 +70,7 @@ class QualityFocal(ClassLoss):
     focus: float = 2.0
 
     def __post_init__(self) -> None:
-        if self.focus < 0:
-            raise ValueError(f"`focus` must be at least 0. Received: {self.focus}.")
+        check_at_least(0, focus=self.focus)
 
     def __call__(self, truth: Tensor, logits: Tensor, *, quality: Tensor) -> Tensor:
         """Loss of each row."""
@@ -97,11 +94,8 @@ class Varifocal(ClassLoss):
     focus: float = 2.0
 
     def __post_init__(self) -> None:
-        if self.share <= 0 or self.focus < 0:
-            raise ValueError(
-                "`share` must be above 0 and `focus` at least 0. "
-                f"Received: share={self.share}, focus={self.focus}."
-            )
+        check_above(0, share=self.share)
+        check_at_least(0, focus=self.focus)
 
     def __call__(self, truth: Tensor, logits: Tensor, *, quality: Tensor) -> Tensor:
         """Loss of each row."""
@@ -135,8 +129,7 @@ class Hierarchical(ClassLoss):
 
     def __post_init__(self) -> None:
         Focal(self.share, self.focus)
-        if self.coarse_weight < 0:
-            raise ValueError(f"`coarse_weight` must be at least 0. Received: {self.coarse_weight}.")
+        check_at_least(0, coarse_weight=self.coarse_weight)
 
     def __call__(self, truth: Tensor, logits: Tensor, *, quality: Tensor) -> Tensor:
         """Loss of each row."""

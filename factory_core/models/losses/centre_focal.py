@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from keras import ops
 
+from factory_core.kernel.limits import check_at_least
 from factory_core.models.interface import CentreLoss, Tensor
 
 
@@ -29,11 +30,7 @@ class CentreFocal(CentreLoss):
     near: float = 4.0
 
     def __post_init__(self) -> None:
-        if min(self.box_weight, self.focus, self.near) < 0:
-            raise ValueError(
-                "`box_weight`, `focus` and `near` must be at least 0. Received: "
-                f"box_weight={self.box_weight}, focus={self.focus}, near={self.near}."
-            )
+        check_at_least(0, box_weight=self.box_weight, focus=self.focus, near=self.near)
 
     def __call__(self, target: Tensor, output: Tensor) -> Tensor:
         """Loss of each window, `(batch,)`.

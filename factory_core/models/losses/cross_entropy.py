@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from keras import ops
 
+from factory_core.kernel.limits import check_within
 from factory_core.kernel.taxonomy import Taxonomy
 from factory_core.models.interface import ScoreMapLoss, Tensor
 from factory_core.models.losses.pixels import one_hot, weights_of_classes
@@ -29,8 +30,7 @@ class CrossEntropy(ScoreMapLoss):
 
     def __post_init__(self) -> None:
         weights_of_classes(self.class_weights, self.taxonomy)
-        if not 0 <= self.smoothing < 1:
-            raise ValueError(f"`smoothing` must lie in [0, 1). Received: {self.smoothing}.")
+        check_within(0, 1, without=1, smoothing=self.smoothing)
 
     def __call__(self, target: Tensor, output: Tensor) -> Tensor:
         """Loss of each window, `(batch,)`.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from keras import ops
 
+from factory_core.kernel.limits import check_at_least
 from factory_core.models.interface import ScoreMapLoss, Tensor
 from factory_core.models.losses.cross_entropy import pixel_entropy
 from factory_core.models.losses.dice import Dice
@@ -25,8 +26,7 @@ class CrossEntropyDice(ScoreMapLoss):
     dice_weight: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.dice_weight < 0:
-            raise ValueError(f"`dice_weight` must be at least 0. Received: {self.dice_weight}.")
+        check_at_least(0, dice_weight=self.dice_weight)
 
     def __call__(self, target: Tensor, output: Tensor) -> Tensor:
         """Loss of each window, `(batch,)`.

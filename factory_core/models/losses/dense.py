@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from keras import ops
 
+from factory_core.kernel.limits import check_at_least
 from factory_core.models.interface import Tensor
 from factory_core.models.losses.box_parts import BoxLoss, ClassLoss
 
@@ -61,8 +62,7 @@ class DenseBoxes:
     box_weight: float = 2.0
 
     def __post_init__(self) -> None:
-        if self.box_weight < 0:
-            raise ValueError(f"`box_weight` must be at least 0. Received: {self.box_weight}.")
+        check_at_least(0, box_weight=self.box_weight)
 
     def compare(
         self, truth: Truth, logits: Tensor, *, wanted: Tensor, found: Tensor, weight: Tensor

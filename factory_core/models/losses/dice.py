@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from keras import ops
 
+from factory_core.kernel.limits import check_above
 from factory_core.models.interface import ScoreMapLoss, Tensor
 from factory_core.models.losses.pixels import for_each_window, one_hot, tversky_index
 
@@ -24,8 +25,7 @@ class Dice(ScoreMapLoss):
     smooth_px: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.smooth_px <= 0:
-            raise ValueError(f"`smooth_px` must be above 0. Received: {self.smooth_px}.")
+        check_above(0, smooth_px=self.smooth_px)
 
     def __call__(self, target: Tensor, output: Tensor) -> Tensor:
         """Loss of each window, `(batch,)`.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from keras import ops
 
+from factory_core.kernel.limits import check_at_least
 from factory_core.models.boxes.rows import BINS, Rows, split
 from factory_core.models.interface import DistributionLoss, Tensor
 from factory_core.models.losses.box_parts import UprightBoxLoss
@@ -31,10 +32,7 @@ class DistributionBoxes(DenseBoxes, DistributionLoss):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.distribution_weight < 0:
-            raise ValueError(
-                f"`distribution_weight` must be at least 0. Received: {self.distribution_weight}."
-            )
+        check_at_least(0, distribution_weight=self.distribution_weight)
 
     def __call__(self, target: Tensor, output: Tensor) -> Tensor:
         """Loss of each window, `(batch,)`.

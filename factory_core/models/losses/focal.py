@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from keras import ops
 
+from factory_core.kernel.limits import check_at_least
 from factory_core.kernel.taxonomy import Taxonomy
 from factory_core.models.interface import ScoreMapLoss, Tensor
 from factory_core.models.losses.cross_entropy import pixel_entropy
@@ -33,8 +34,7 @@ class Focal(ScoreMapLoss):
 
     def __post_init__(self) -> None:
         weights_of_classes(self.class_weights, self.taxonomy)
-        if self.focus < 0:
-            raise ValueError(f"`focus` must be at least 0. Received: {self.focus}.")
+        check_at_least(0, focus=self.focus)
 
     def __call__(self, target: Tensor, output: Tensor) -> Tensor:
         """Loss of each window, `(batch,)`.

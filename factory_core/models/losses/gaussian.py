@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from keras import ops
 
+from factory_core.kernel.limits import check_at_least
 from factory_core.models.interface import Tensor
 from factory_core.models.losses.box_parts import OrientedBoxLoss
 
@@ -102,8 +103,7 @@ class Kld(_Gaussian):
     tau: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.tau < 1:
-            raise ValueError(f"`tau` must be at least 1. Received: {self.tau}.")
+        check_at_least(1, tau=self.tau)
 
     def __call__(self, truth: Tensor, found: Tensor) -> Tensor:
         """Loss of each pair."""
@@ -130,8 +130,7 @@ class Gwd(_Gaussian):
     tau: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.tau < 1:
-            raise ValueError(f"`tau` must be at least 1. Received: {self.tau}.")
+        check_at_least(1, tau=self.tau)
 
     def __call__(self, truth: Tensor, found: Tensor) -> Tensor:
         """Loss of each pair."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from keras import ops
 
+from factory_core.kernel.limits import check_at_least
 from factory_core.kernel.taxonomy import Taxonomy
 from factory_core.models.interface import ScoreMapLoss, Tensor
 from factory_core.models.losses.hierarchy import ancestors, level_weights, with_background
@@ -33,8 +34,7 @@ class Hierarchical(ScoreMapLoss):
     coarse_weight: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.coarse_weight < 0:
-            raise ValueError(f"`coarse_weight` must be at least 0. Received: {self.coarse_weight}.")
+        check_at_least(0, coarse_weight=self.coarse_weight)
 
     def __call__(self, target: Tensor, output: Tensor) -> Tensor:
         """Loss of each window, `(batch,)`.

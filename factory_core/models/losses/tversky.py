@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from keras import ops
 
+from factory_core.kernel.limits import check_above
 from factory_core.models.interface import ScoreMapLoss, Tensor
 from factory_core.models.losses.pixels import for_each_window, one_hot, tversky_index
 
@@ -31,13 +32,13 @@ class Tversky(ScoreMapLoss):
     smooth_px: float = 1.0
 
     def __post_init__(self) -> None:
-        if min(self.missed_weight, self.false_weight, self.focus, self.smooth_px) <= 0:
-            raise ValueError(
-                "`missed_weight`, `false_weight`, `focus` and `smooth_px` must be above 0. "
-                f"Received: missed_weight={self.missed_weight}, "
-                f"false_weight={self.false_weight}, focus={self.focus}, "
-                f"smooth_px={self.smooth_px}."
-            )
+        check_above(
+            0,
+            missed_weight=self.missed_weight,
+            false_weight=self.false_weight,
+            focus=self.focus,
+            smooth_px=self.smooth_px,
+        )
 
     def __call__(self, target: Tensor, output: Tensor) -> Tensor:
         """Loss of each window, `(batch,)`.

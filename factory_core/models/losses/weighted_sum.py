@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from factory_core.kernel.limits import check_at_least
 from factory_core.models.interface import ScoreMapLoss, Tensor
 
 
@@ -21,8 +22,7 @@ class Weighted:
     weight: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.weight < 0:
-            raise ValueError(f"`weight` must be at least 0. Received: {self.weight}.")
+        check_at_least(0, weight=self.weight)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from factory_core.kernel.errors import ConfigError
+from factory_core.kernel.limits import check_within
 from factory_core.train.samplers.evenly import draw_evenly
 from factory_core.train.samplers.interface import COUNT, Epoch, Sampler
 
@@ -28,8 +29,7 @@ class BalancedByClass(Sampler):
     evenness: float = 1.0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.evenness <= 1:
-            raise ValueError(f"`evenness` must lie in [0, 1]. Received: {self.evenness}.")
+        check_within(0, 1, evenness=self.evenness)
 
     def __call__(self, epoch: Epoch) -> np.ndarray:
         """As many windows as there are, by class.

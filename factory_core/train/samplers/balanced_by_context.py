@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from factory_core.kernel.errors import ConfigError, nearest
+from factory_core.kernel.limits import check_within
 from factory_core.train.samplers.evenly import draw_evenly
 from factory_core.train.samplers.interface import COUNT, PLACE, Epoch, Sampler
 
@@ -30,8 +31,7 @@ class BalancedByContext(Sampler):
     evenness: float = 1.0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.evenness <= 1:
-            raise ValueError(f"`evenness` must lie in [0, 1]. Received: {self.evenness}.")
+        check_within(0, 1, evenness=self.evenness)
         if not self.edges or list(self.edges) != sorted(set(self.edges)):
             raise ValueError(f"`edges` must be one or more rising values. Received: {self.edges}.")
 

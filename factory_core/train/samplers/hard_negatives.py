@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from factory_core.kernel.errors import ConfigError
+from factory_core.kernel.limits import check_at_least, check_within
 from factory_core.train.samplers.interface import Epoch, Sampler
 
 
@@ -30,12 +31,9 @@ class HardNegatives(Sampler):
     looked_at: int = 256
 
     def __post_init__(self) -> None:
-        if not 0 < self.share < 1 or not 0 <= self.hard_share <= 1 or self.looked_at < 1:
-            raise ValueError(
-                "`share` must lie in (0, 1), `hard_share` in [0, 1] and `looked_at` be at least 1. "
-                f"Received: share={self.share}, hard_share={self.hard_share}, "
-                f"looked_at={self.looked_at}."
-            )
+        check_within(0, 1, without=(0, 1), share=self.share)
+        check_within(0, 1, hard_share=self.hard_share)
+        check_at_least(1, looked_at=self.looked_at)
 
     def __call__(self, epoch: Epoch) -> np.ndarray:
         """All windows with a label and some without.
