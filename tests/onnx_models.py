@@ -118,59 +118,25 @@ def write_box_model(
 
     With `blur` two convolutions come first, by which a pixel loses that share of its value.
     """
-    pixels = window_px * window_px
     convolved = [
         helper.make_node("Reshape", ["real", "nchw"], ["planes"]),
         helper.make_node("Conv", ["planes", "weight"], ["seen"]),
         helper.make_node("Conv", ["seen", "one"], ["kept"]),
     ]
-    nodes = [
-        helper.make_node("Cast", ["image"], ["real"], to=TensorProto.FLOAT),
-        *(convolved if blur else []),
-        helper.make_node("Reshape", ["kept" if blur else "real", "flat"], ["row"]),
-        helper.make_node("TopK", ["row", "k"], ["values", "places"]),
-        helper.make_node("Mul", ["values", "scale"], ["scores"]),
-        helper.make_node("Mod", ["places", "side"], ["x"]),
-        helper.make_node("Div", ["places", "side"], ["y"]),
-        helper.make_node("Mul", ["places", "none"], ["classes"]),
-        helper.make_node("Unsqueeze", ["x", "last"], ["x1"]),
-        helper.make_node("Unsqueeze", ["y", "last"], ["y1"]),
-        helper.make_node("Concat", ["x1", "y1", "x1", "y1"], ["whole"], axis=2),
-        helper.make_node("Cast", ["whole"], ["corners"], to=TensorProto.FLOAT),
-        helper.make_node("Add", ["corners", "around"], ["boxes"]),
-    ]
     constants = {
-        "flat": np.array([-1, pixels]),
-        "k": np.array([12]),
-        "scale": np.array(1 / 255, np.float32),
-        "side": np.array(window_px),
-        "none": np.array(0),
-        "last": np.array([2]),
-        "around": np.array([-1.5, -1.5, 2.5, 2.5], np.float32),
+        "nchw": np.array([-1, 1, window_px, window_px]),
+        "weight": np.full((1, 1, 1, 1), 1 - blur, np.float32),
+        "one": np.ones((1, 1, 1, 1), np.float32),
     }
-    if blur:
-        constants |= {
-            "nchw": np.array([-1, 1, window_px, window_px]),
-            "weight": np.full((1, 1, 1, 1), 1 - blur, np.float32),
-            "one": np.ones((1, 1, 1, 1), np.float32),
-        }
-    outputs = {
-        "boxes": (TensorProto.FLOAT, [None, 12, 4]),
-        "scores": (TensorProto.FLOAT, [None, 12]),
-        "classes": (TensorProto.INT64, [None, 12]),
-    }
-    return _write(
+    return _write_brightest(
         path,
-        nodes,
-        constants,
-        outputs,
-        image=(TensorProto.UINT8, [None, window_px, window_px, 1]),
-        stated={
-            "task": "boxes",
-            "classes": json.dumps(classes),
-            "bands": json.dumps(["grey"]),
-            "resolution_m": str(resolution_m),
-        },
+        ["x1", "y1", "x1", "y1"],
+        (-1.5, -1.5, 2.5, 2.5),
+        task="boxes",
+        window_px=window_px,
+        classes=classes,
+        resolution_m=resolution_m,
+        before=(convolved, constants) if blur else ([], {}),
     )
 
 
@@ -184,10 +150,37 @@ def write_oriented_box_model(
     size_px: tuple[float, float] = (6.0, 2.0),
 ) -> Path:
     """Candidates: the 12 brightest pixels, a box of `size_px` and `angle` on each."""
-    pixels = window_px * window_px
+    return _write_brightest(
+        path,
+        ["x1", "y1", "zero", "zero", "zero"],
+        (0.5, 0.5, *size_px, angle),
+        task="oriented_boxes",
+        window_px=window_px,
+        classes=classes,
+        resolution_m=resolution_m,
+    )
+
+
+def _write_brightest(
+    path: Path,
+    places: list[str],
+    around: tuple[float, ...],
+    *,
+    task: str,
+    window_px: int,
+    classes: tuple[str, ...],
+    resolution_m: float,
+    before: tuple[list, dict] = ([], {}),
+) -> Path:
+    """The 12 brightest pixels: their numbers `places` and `around` added up are the boxes.
+
+    What comes `before`, nodes and their constants, makes `kept` of the pixels `real`.
+    """
+    nodes, constants = before
     nodes = [
         helper.make_node("Cast", ["image"], ["real"], to=TensorProto.FLOAT),
-        helper.make_node("Reshape", ["real", "flat"], ["row"]),
+        *nodes,
+        helper.make_node("Reshape", ["kept" if nodes else "real", "flat"], ["row"]),
         helper.make_node("TopK", ["row", "k"], ["values", "places"]),
         helper.make_node("Mul", ["values", "scale"], ["scores"]),
         helper.make_node("Mod", ["places", "side"], ["x"]),
@@ -196,32 +189,32 @@ def write_oriented_box_model(
         helper.make_node("Unsqueeze", ["x", "last"], ["x1"]),
         helper.make_node("Unsqueeze", ["y", "last"], ["y1"]),
         helper.make_node("Unsqueeze", ["classes", "last"], ["zero"]),
-        helper.make_node("Concat", ["x1", "y1", "zero", "zero", "zero"], ["whole"], axis=2),
+        helper.make_node("Concat", places, ["whole"], axis=2),
         helper.make_node("Cast", ["whole"], ["corner"], to=TensorProto.FLOAT),
-        helper.make_node("Add", ["corner", "rest"], ["boxes"]),
+        helper.make_node("Add", ["corner", "around"], ["boxes"]),
     ]
     constants = {
-        "flat": np.array([-1, pixels]),
+        **constants,
+        "flat": np.array([-1, window_px * window_px]),
         "k": np.array([12]),
         "scale": np.array(1 / 255, np.float32),
         "side": np.array(window_px),
         "none": np.array(0),
         "last": np.array([2]),
-        "rest": np.array([0.5, 0.5, *size_px, angle], np.float32),
-    }
-    outputs = {
-        "boxes": (TensorProto.FLOAT, [None, 12, 5]),
-        "scores": (TensorProto.FLOAT, [None, 12]),
-        "classes": (TensorProto.INT64, [None, 12]),
+        "around": np.array(around, np.float32),
     }
     return _write(
         path,
         nodes,
         constants,
-        outputs,
+        {
+            "boxes": (TensorProto.FLOAT, [None, 12, len(around)]),
+            "scores": (TensorProto.FLOAT, [None, 12]),
+            "classes": (TensorProto.INT64, [None, 12]),
+        },
         image=(TensorProto.UINT8, [None, window_px, window_px, 1]),
         stated={
-            "task": "oriented_boxes",
+            "task": task,
             "classes": json.dumps(classes),
             "bands": json.dumps(["grey"]),
             "resolution_m": str(resolution_m),
