@@ -27,11 +27,18 @@ def _grouped(value: int) -> str:
     return f"{value:,}".replace(",", "\N{THIN SPACE}")
 
 
-def as_text(value: float | None, *, whole: bool, signed: bool = False) -> str:
-    """A number as people read it: counts whole, ratios with three decimals; empty for None."""
+def as_text(value: float | None, *, ratio: bool, signed: bool = False) -> str:
+    """A number as people read it; empty for None.
+
+    Args:
+        value: The number.
+        ratio: Of samples, shown with three decimals; else a count or a rate, shown whole where it
+            is whole or large.
+        signed: Show the sign of positive ones too.
+    """
     if value is None:
         return ""
     sign = "+" if signed else ""
-    if whole or abs(value) >= 1000:
+    if abs(value) >= 100 or not (ratio or value % 1):
         return f"{value:{sign},.0f}"
-    return f"{value:{sign}.3f}" if abs(value) < 10 else f"{value:{sign}.1f}"
+    return f"{value:{sign}.3f}" if ratio else f"{value:{sign}.3g}"

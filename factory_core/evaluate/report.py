@@ -20,6 +20,7 @@ SCREEN_DPI = 96
 MOST_CARDS = 6
 BAR = ("found", "missed", "false")
 CONTEXT = "by_context"
+UNITS = {"_m2": " in m²", "_px": " in pixels", "_m": " in metres"}
 LEADS = {
     "by_class": "Those with the most labels first.",
     "by_context": "The same scenes, cut by what they show. A cut with too few labels gives counts "
@@ -93,7 +94,8 @@ def render_report(
     Args:
         detector: Name of the detector.
         split: `val` or `test`.
-        facts: `scenes`, `area_km2`, `match`, `iou`, `labels_too_coarse`, `detections_too_coarse`.
+        facts: `scenes`, `area_km2`, `match`, `iou`, `labels_too_coarse`, `detections_too_coarse`,
+            and of lines `within_m`, how far a right one may lie from its label.
         intervals: Every number by name, as `Measured.intervals`.
         quantities: What the numbers say, by the last step of their names.
         ranges: For each context, name of a slice -> the values in it.
@@ -110,6 +112,7 @@ def render_report(
         detector=detector,
         split=split,
         facts=facts,
+        within_m=facts.get("within_m"),
         verdict=describe(headline, quantities=quantities),
         warnings=warn(intervals, facts=facts, split=split),
         cards=cards[:MOST_CARDS],
@@ -126,12 +129,12 @@ def render_report(
 
 def _shown(name: str, entry: Mapping[str, Any], quantities: Mapping[str, Quantity]) -> Shown:
     quantity = quantities[name.rpartition("/")[2]]
-    whole = entry["samples"] is None
-    ends = (
-        None if entry[end] is None else as_text(entry[end], whole=whole) for end in ("low", "high")
+    ratio = entry["samples"] is not None
+    low, high = (
+        None if entry[end] is None else as_text(entry[end], ratio=ratio) for end in ("low", "high")
     )
-    text = as_text(entry["value"], whole=whole)
-    return Shown(quantity.title, quantity.meaning, text, *ends, note=entry.get("note", ""))
+    text = as_text(entry["value"], ratio=ratio)
+    return Shown(quantity.title, quantity.meaning, text, low, high, entry.get("note", ""))
 
 
 def _tables(
@@ -155,7 +158,10 @@ def _tables(
             (n for n in names if any(p[n]["value"] is not None for p in parts.values() if n in p)),
             key=lambda n: any(p[n]["samples"] is None for p in parts.values() if n in p),
         )
-        what = kind.removeprefix("by_").replace("_", " ")
+        what = kind.removeprefix("by_")
+        for ending, words in UNITS.items():
+            what = what.removesuffix(ending) + words * what.endswith(ending)
+        what = what.replace("_", " ")
         yield Table(
             title=f"By {what}",
             what=what,

@@ -26,7 +26,7 @@ def describe(headline: Numbers, *, quantities: Mapping[str, Quantity]) -> list[s
         return [_of_objects(headline), *_sureness(headline)]
     for name, entry in headline.items():
         if quantities[name].best is not None and entry["value"] is not None:
-            value = as_text(entry["value"], whole=entry["samples"] is None)
+            value = as_text(entry["value"], ratio=entry["samples"] is not None)
             return [f"{quantities[name].title} is {value}: {quantities[name].meaning}."]
     return ["Nothing was measured."]
 

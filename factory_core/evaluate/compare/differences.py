@@ -81,7 +81,7 @@ class Difference:
 
     def text(self, value: float | None, *, signed: bool = False) -> str:
         """A value of it as people read it: counts whole, ratios with three decimals."""
-        return as_text(value, whole=self.samples is None, signed=signed)
+        return as_text(value, ratio=self.samples is not None, signed=signed)
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""

@@ -60,21 +60,17 @@ def _lines(
 
     All are on one scale with 0 in the middle; counts have each its own.
     """
-    widest = max(
-        (
-            max(abs(d.low), abs(d.high))
-            for d in found
-            if d.low is not None and d.samples is not None
-        ),
-        default=0.0,
-    )
+    reaches = {
+        d: max(abs(d.low), abs(d.high)) for d in found if d.low is not None and d.high is not None
+    }
+    widest = max((reach for d, reach in reaches.items() if d.samples is not None), default=0.0)
     lines = {}
-    for d in found:
-        if d.low is None or d.high is None or d.value is None:
-            continue
-        reach = max(abs(d.low), abs(d.high)) if d.samples is None else widest
+    for d, own in reaches.items():
+        reach = own if d.samples is None else widest
         scale = HALF_PX / reach if reach else 0.0
-        ends = (round(MIDDLE_PX + at * scale, 1) for at in (d.low, d.value, d.high))
-        left, middle, right = (min(max(at, 0.0), 2 * MIDDLE_PX) for at in ends)
+        left, middle, right = (
+            round(MIDDLE_PX + min(max((at or 0.0) * scale, -MIDDLE_PX), MIDDLE_PX), 1)
+            for at in (d.low, d.value, d.high)
+        )
         lines[d] = (left, middle, right, COLOURS[d.better])
     return lines

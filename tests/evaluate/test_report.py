@@ -1,0 +1,179 @@
+"""The report: what it says first, what it warns of, and that it stays legible."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+
+import pytest
+
+from factory_core.evaluate.metric import Quantity
+from factory_core.evaluate.report import render_report
+
+QUANTITIES = {
+    "f1": Quantity("F1", "harmonic mean"),
+    "precision": Quantity("Precision", "share of the detections"),
+    "recall": Quantity("Recall", "share of the labels"),
+    "labels": Quantity("Labels", "objects to be found", None),
+    "detections": Quantity("Detections", "objects detected", None),
+    "found": Quantity("Found", "labels matched", None),
+    "missed": Quantity("Missed", "labels not matched", 0.0),
+    "false": Quantity("False", "detections not matched", 0.0),
+    "apls": Quantity("APLS", "how alike ways are in length"),
+}
+FACTS = {
+    "scenes": 12,
+    "area_km2": 1.5,
+    "match": "box",
+    "iou": 0.5,
+    "labels_too_coarse": 0,
+    "detections_too_coarse": 0,
+}
+
+
+def entry(value, low=None, high=None, samples=None, note=""):
+    found = {"value": value, "low": low, "high": high, "samples": samples}
+    return found | ({"note": note} if note else {})
+
+
+def counted(labels, detections, found, *, prefix=""):
+    """The numbers of so many objects, as `Measured.intervals` has them."""
+    total = labels + detections
+    ratios = {
+        "f1": (2 * found, total),
+        "precision": (found, detections),
+        "recall": (found, labels),
+    }
+    counts = {
+        "labels": labels,
+        "detections": detections,
+        "found": found,
+        "missed": labels - found,
+        "false": detections - found,
+    }
+    return {
+        **{
+            prefix + name: entry(over / under, over / under - 0.05, over / under + 0.05, under)
+            if under
+            else entry(None, samples=0, note="nothing to divide by")
+            for name, (over, under) in ratios.items()
+        },
+        **{prefix + name: entry(count, count, count) for name, count in counts.items()},
+    }
+
+
+def report(intervals, *, split="test", **changes):
+    return render_report(
+        detector=changes.pop("detector", "houses"),
+        split=split,
+        facts=FACTS | changes,
+        intervals=intervals,
+        quantities=QUANTITIES,
+        ranges={"snow": {"low": "0 to 0.33"}},
+        charts={"precision_recall": None, "confusion": None, "training": None},
+        places=[],
+        scenes=[],
+    )
+
+
+def texts(page):
+    """What a reader sees, without tags and style."""
+    body = re.sub(r"<style>.*?</style>", "", page, flags=re.DOTALL)
+    return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", " ", body)))
+
+
+def test_says_first_what_was_found_and_how_sure_that_is():
+    page = texts(report(counted(200, 150, 120)))
+    verdict = (
+        "It finds 120 of 200 labelled objects (60%); of its 150 detections 120 are right (80%) and "
+        "30 false."
+    )
+    assert verdict in page
+    assert "the share found would lie between 55% and 65%" in page
+    assert page.index(verdict) < page.index("Metrics")
+    assert "0.686 0.636 to 0.736" in page  # F1 with its interval
+
+
+@pytest.mark.parametrize(
+    ("labels", "detections", "said"),
+    [
+        pytest.param(0, 0, "no labelled objects here, and it detected none", id="nothing at all"),
+        pytest.param(0, 7, "all of its 7 detections are false", id="no labels"),
+        pytest.param(
+            9, 0, "It detected nothing: all 9 labelled objects are missed", id="nothing said"
+        ),
+    ],
+)
+def test_says_what_an_empty_side_means(labels, detections, said):
+    assert said in texts(report(counted(labels, detections, 0)))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        pytest.param({"scenes": 1}, "Only 1 scene: intervals", id="one scene"),
+        pytest.param({"scenes": 5}, "Only 5 scenes: intervals", id="five scenes"),
+        pytest.param({"split": "val"}, "scenes of val, on which", id="val"),
+        pytest.param({"labels_too_coarse": 3}, "3 labels left out", id="coarse labels"),
+        pytest.param({"detections_too_coarse": 1}, "1 detection left out", id="a coarse detection"),
+    ],
+)
+def test_warns(changes, said):
+    assert said in texts(report(counted(200, 150, 120), **changes))
+    assert said not in texts(report(counted(200, 150, 120)))
+
+
+def test_warns_of_classes_that_nothing_is_known_of():
+    intervals = counted(200, 150, 120)
+    intervals |= counted(0, 5, 0, prefix="by_class/barn/")
+    intervals |= counted(190, 140, 120, prefix="by_class/house/")
+    few = counted(4, 5, 0, prefix="by_class/shed/")
+    few["by_class/shed/f1"] = entry(None, samples=4, note="4 samples, fewer than 10")
+    page = texts(report(intervals | few))
+    assert "No label at all of barn: how well" in page
+    assert "Too few labels for a number of shed." in page
+
+
+def test_a_wide_interval_is_said():
+    intervals = counted(200, 150, 120)
+    intervals["f1"] = entry(0.6, 0.4, 0.8, 350)
+    assert "The interval of F1 is wide, 0.40 to 0.80" in texts(report(intervals))
+
+
+def test_a_hundred_classes_are_sorted_and_folded():
+    intervals = counted(200, 150, 120)
+    for number in range(100):
+        intervals |= counted(number + 1, 50, 1, prefix=f"by_class/kind{number:02}/")
+    page = report(intervals)
+    above, _, below = page.partition("<details>")
+    assert "80 more</summary>" in below
+    shown = re.findall(r"kind\d\d", above.split("<h2>By class")[1])
+    assert shown == [f"kind{number:02}" for number in range(99, 79, -1)]
+    assert len(re.findall(r"kind\d\d", below)) == 80
+
+
+def test_slices_stand_with_their_ranges():
+    intervals = counted(200, 150, 120) | {
+        "by_context/snow/low/f1": entry(0.7, 0.6, 0.8, 90),
+        "by_size_m2/small/recall": entry(0.25, 0.2, 0.3, 40),
+    }
+    page = texts(report(intervals))
+    assert "snow low 0 to 0.33 0.700 0.600 to 0.800" in page
+    assert "By size in m²" in page
+    assert "small 0.250" in page
+
+
+def test_lines_have_a_verdict_of_their_own():
+    page = texts(report({"apls": entry(0.61, 0.5, 0.7, 30)}, within_m=4.0))
+    assert "APLS is 0.610: how alike ways are in length." in page
+    assert "within 4 m of a label" in page
+    assert "IoU" not in page.split("Metrics")[1].split("Intervals")[0].split("stands its")[0]
+
+
+def test_asks_for_nothing_and_escapes_names():
+    intervals = counted(200, 150, 120) | counted(1, 1, 1, prefix="by_class/<i>x&y/")
+    page = report(intervals, detector="<script>alert(1)</script>")
+    for outside in ("http://", "https://", "<script", "@import", "<link", "url("):
+        assert outside not in page
+    assert "<i>x&y" not in page
+    assert "<i>x&y" in unescape(page)
