@@ -81,7 +81,7 @@ def draw_front(
     places = places.reshape(-1, 2)
     feasible = np.array([one.is_feasible(plan) for one in known], bool)
     with rc_context(STYLE):
-        figure, (panel,) = _page(width_in=7.2, height_in=4.6)
+        figure, (panel,) = _page(width_in=10.2, height_in=4.8)
         for chosen, colour, label in (
             (~feasible, GREY, "breaks a constraint"),
             (feasible, BLUE, "will do" if plan.constraints else "point"),
@@ -90,9 +90,9 @@ def draw_front(
                 panel.scatter(
                     places[chosen, 0],
                     places[chosen, 1],
-                    s=15,
+                    s=22,
                     color=colour,
-                    alpha=0.55,
+                    alpha=0.7,
                     lw=0,
                     label=label,
                 )
@@ -140,19 +140,19 @@ def draw_sensitivity(
     jitter = np.random.default_rng(0).uniform(-0.18, 0.18, len(values))
     with rc_context(STYLE):
         figure, panels = _page(
-            width_in=max(4.2, 3.4 * columns), height_in=2.9 * rows, grid=(rows, columns)
+            width_in=6.0 if columns == 1 else 10.2, height_in=3.1 * rows, grid=(rows, columns)
         )
         for panel, effect in zip(panels, found, strict=False):
             there = effect.place >= 0
             panel.scatter(
-                effect.place[there] + jitter[there], values[there], s=4, color=GREY, alpha=0.5, lw=0
+                effect.place[there] + jitter[there], values[there], s=6, color=GREY, alpha=0.6, lw=0
             )
             steps = np.arange(len(effect.labels))
             panel.plot(steps, effect.best, "o-", color=BLUE, lw=1.8, ms=4, label=best)
             panel.plot(steps, effect.mean, "o--", color=ORANGE, lw=1.2, ms=3, label="mean")
             _tick(panel, effect.labels)
             panel.set_title(
-                f"{short(effect.key)}  ({effect.share:.0%})",
+                _title(effect),
                 fontsize=9.5,
                 loc="left",
                 color=INK,
@@ -164,6 +164,17 @@ def draw_sensitivity(
         for panel in panels[len(found) :]:
             panel.set_visible(False)
         return _png(figure)
+
+
+def _title(effect: Effect) -> str:
+    """The key, on two lines where one does not hold it, and its share."""
+    name = short(effect.key)
+    where, _, last = name.rpartition(".")
+    return (
+        f"{name}  ({effect.share:.0%})"
+        if len(name) < 26
+        else f"{where}\n.{last}  ({effect.share:.0%})"
+    )
 
 
 def _tick(panel: Axes, labels: Sequence[str]) -> None:
@@ -188,7 +199,8 @@ def draw_interaction(table: np.ndarray, one: Effect, other: Effect, *, metric: s
     height, width = table.shape
     with rc_context({**STYLE, "axes.grid": False}):
         figure, (panel,) = _page(
-            width_in=min(9.0, max(4.6, 0.52 * width + 2.2)), height_in=max(2.6, 0.34 * height + 1.3)
+            width_in=min(10.2, max(5.6, 0.62 * width + 2.4)),
+            height_in=max(2.8, 0.36 * height + 1.3),
         )
         image = panel.imshow(table, cmap="viridis", aspect="auto", origin="lower")
         panel.set(xlabel=short(other.key), ylabel=short(one.key))

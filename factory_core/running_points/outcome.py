@@ -108,7 +108,8 @@ class Outcome:
     def table(self) -> pd.DataFrame:
         """A row a point: its name, values, numbers, whether it will do and is on the front."""
         keys = list(dict.fromkeys(key for one in self.tried for key in one.point.settings))
-        names = list(dict.fromkeys(name for one in self.tried for name in one.numbers))
+        every = dict.fromkeys(name for one in self.tried for name in one.numbers)
+        names = [name for name in every if "/" not in name or name in self.plan.metrics]
         front = {one.number for one in self.front}
         frame = pd.DataFrame({"point": [one.name(self.plan) for one in self.tried]})
         for key in keys:

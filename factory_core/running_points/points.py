@@ -137,9 +137,14 @@ def in_order(points: Iterator[Point] | Sequence[Point]) -> list[Point]:
     """Points without repetition, in the order of a walk through the tree of their chains.
 
     Points whose chains begin alike come one after the other, so each beginning is worked out once
-    and can be forgotten when the walk leaves it.
+    and can be forgotten when the walk leaves it. Branches come in the order of their first points.
     """
-    return sorted(dict.fromkeys(points), key=lambda point: point.chain)
+    different = list(dict.fromkeys(points))
+    seen: dict[str, int] = {}
+    for point in different:
+        for part in point.chain:
+            seen.setdefault(part, len(seen))
+    return sorted(different, key=lambda point: [seen[part] for part in point.chain])
 
 
 def _section(composed: DictConfig) -> dict[str, Any]:

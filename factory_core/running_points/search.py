@@ -187,7 +187,12 @@ def _key(space: Space, ruler: Ruler, scenes: Sequence[SceneFile]) -> dict[str, A
         ),
         "code of metrics": code.evaluate,
         "metrics": [repr(metric) for metric in ruler.metrics],
-        "ruler": [ruler.results.match, ruler.results.iou, ruler.min_samples],
+        "ruler": [
+            ruler.results.match,
+            ruler.results.iou,
+            ruler.results.buffer_m,
+            ruler.min_samples,
+        ],
         "taxonomy": repr(ruler.results.taxonomy),
     }
     as_written: dict[str, Any] = json.loads(json.dumps(key))
