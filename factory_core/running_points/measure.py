@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +11,9 @@ from geopandas import GeoDataFrame
 
 from factory_core.evaluate.metric import Metric, Tally, estimate
 from factory_core.evaluate.results import Results
-from factory_core.kernel import io
+from factory_core.kernel import config, io
 from factory_core.kernel.errors import ConfigError, nearest
+from factory_core.kernel.parts import list_parts
 
 # As `metrics.json` has them.
 DIGITS = 6
@@ -67,9 +68,7 @@ def needed(
         *path, last = name.split("/")
         if last not in givers:
             raise ConfigError(
-                f"No metric that `evaluate.metrics` chooses gives {name!r}."
-                f"{nearest(last, givers)} There are: {', '.join(givers)}. `factory parts metric` "
-                "lists the metrics to choose from."
+                f"No metric that `evaluate.metrics` chooses gives {name!r}.{_hint(last, givers)}"
             )
         if path[:1] == ["by_class"] and path[1:2] and path[1] not in classes:
             raise ConfigError(
@@ -78,6 +77,18 @@ def needed(
             )
     wanted = {id(givers[name.rpartition("/")[2]]) for name in names}
     return tuple(part for part in metrics.values() if id(part) in wanted)
+
+
+def _hint(name: str, chosen: Iterable[str]) -> str:
+    """Which metric to choose for a name, or the nearest name that there is."""
+    for part in list_parts("metric"):
+        if name in config.part_class(part.target, where="metric").gives:
+            return (
+                f" {part.name} does: choose it in the defaults list of conf/config.yaml, "
+                f"`metric: [..., {part.name}]`."
+            )
+    names = list(chosen)
+    return f"{nearest(name, names)} There are: {', '.join(names)}."
 
 
 def number_of(written: Any, name: str) -> float | None:

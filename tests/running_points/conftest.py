@@ -1,6 +1,7 @@
 """A detector with made-up predictions for val, and with everything that is measured on them."""
 
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -19,6 +20,8 @@ import factory_core
 from factory_core.kernel import config, io
 from factory_core.kernel.geo import footprint
 
+# Tests may put what is composed already in its place.
+COMPOSE = config.compose
 BIN = Path(sys.executable).parent
 TEMPLATE = Path(factory_core.__file__).parents[1] / "{{cookiecutter.detector_name}}"
 # In two CRS, so that one table of all scenes has to be in a third.
@@ -138,7 +141,7 @@ def write_detector(root, *, write=write_scores, tasks=MAPS):
 
 
 def write_params(root):
-    text = config.to_yaml(config.compose(root))
+    text = config.to_yaml(COMPOSE(root))
     (root / "params.yaml").write_text(text)
 
 
@@ -151,18 +154,27 @@ def write_points(root, text=POINTS, **changed):
     return file
 
 
+@pytest.fixture(scope="session")
+def made(tmp_path_factory):
+    """Detectors of score maps and of candidates, made once."""
+    root = tmp_path_factory.mktemp("detectors")
+    write_detector(root / "maps")
+    write_detector(root / "boxes", write=write_candidates, tasks=BOXES)
+    return root
+
+
 @pytest.fixture
-def detector(tmp_path, monkeypatch):
+def detector(made, tmp_path, monkeypatch):
     """A detector of score maps, without Git, and the current folder."""
-    root = write_detector(tmp_path / "made")
+    root = shutil.copytree(made / "maps", tmp_path / "made")
     monkeypatch.chdir(root)
     return root
 
 
 @pytest.fixture
-def box_detector(tmp_path, monkeypatch):
+def box_detector(made, tmp_path, monkeypatch):
     """A detector of candidates, without Git, and the current folder."""
-    root = write_detector(tmp_path / "made", write=write_candidates, tasks=BOXES)
+    root = shutil.copytree(made / "boxes", tmp_path / "made")
     monkeypatch.chdir(root)
     return root
 
@@ -185,9 +197,13 @@ def repository(detector):
     """The detector under Git and DVC, with the stages of the template that points run through."""
     stages = yaml.safe_load((TEMPLATE / "dvc.yaml").read_text())["stages"]
     kept = {name: stages[name] for name in ("postprocess", "evaluate")}
-    text = yaml.safe_dump({"stages": kept}, sort_keys=False, width=10_000)
-    text = text.replace(" --curves curves --readme README.md", "").replace("- curves\n", "")
-    (detector / "dvc.yaml").write_text(text.replace("    - test\n", ""))
+    for stage in kept.values():
+        stage["matrix"]["split"] = ["val"]
+    kept["evaluate"]["deps"].remove("curves")
+    kept["evaluate"]["cmd"] = kept["evaluate"]["cmd"].replace(
+        "--curves curves --readme README.md ", ""
+    )
+    (detector / "dvc.yaml").write_text(yaml.safe_dump({"stages": kept}, sort_keys=False))
     (detector / ".gitignore").write_text("/running_points\n/POINTS.yaml\n")
     run("git", "init", "--quiet", "--initial-branch", "main", cwd=detector)
     run("git", "config", "user.email", "a@localhost", cwd=detector)

@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from omegaconf import OmegaConf
 
 from factory_core.evaluate import stage as evaluate
@@ -14,6 +15,7 @@ from factory_core.postprocess import stage as postprocess
 from factory_core.running_points import evaluator, page, search
 from factory_core.running_points.measure import number_of
 from tests.running_points.conftest import (
+    COMPOSE,
     SCENES,
     grid,
     write_params,
@@ -27,7 +29,12 @@ METRICS = ("f1", "precision", "recall", "found", "missed", "false")
 
 @pytest.fixture(autouse=True)
 def plain(request, monkeypatch):
-    """Nothing is drawn, where a test does not look at it."""
+    """Nothing is drawn, where a test does not look at it, nor composed that is composed already."""
+
+    def compose(root=None, *, overrides=()):
+        return COMPOSE(overrides=overrides) if overrides else config.load()
+
+    monkeypatch.setattr(config, "compose", compose)
     monkeypatch.setattr(evaluate, "_write_plots", lambda *_, **__: {})
     monkeypatch.setattr(evaluate, "_write_pictures", lambda *_, **__: {})
     monkeypatch.setattr(evaluate, "render_report", lambda **_: "")
@@ -41,9 +48,12 @@ def searched(file):
     return "\n".join(lines), pd.read_parquet(TABLE)
 
 
-def by_stages(overrides):
+def by_stages(overrides, composed=None):
     """What the stages postprocess and evaluate write for a configuration."""
-    composed = config.compose(overrides=overrides)
+    composed = composed or config.load()
+    for override in overrides:
+        key, _, text = override.partition("=")
+        OmegaConf.update(composed, key, yaml.safe_load(text))
     folders = {"predictions": io_path("predictions/val"), "selection": io_path("selection")}
     detections = io_path("detections/val.parquet")
     postprocess.run(composed, **folders, split="val", out=detections)
@@ -167,10 +177,11 @@ def test_chains_are_chosen_too_and_a_value_of_no_part_is_left_out(detector):
     space = f"{{postprocess: {chains}, postprocess.tasks.min_area.min_area_m2: [1.0, 30.0]}}"
     _, table = searched(write_points(detector, space=space))
     assert table["postprocess.tasks.min_area.min_area_m2"].isna().tolist() == [True, False, False]
-    chosen = "postprocess=[gaussian,threshold,polygonise,min_area]"
-    written = by_stages([chosen, "postprocess.tasks.min_area.min_area_m2=30.0"])
-    assert table["f1"].iloc[2] == written["f1"]
-    assert table["f1"].iloc[0] == by_stages(["postprocess=[gaussian,threshold,polygonise]"])["f1"]
+    assert table["f1"].nunique() == 3
+    for place, parts in enumerate(["threshold, polygonise", "threshold, polygonise, min_area"]):
+        composed = COMPOSE(overrides=[f"postprocess=[gaussian, {parts}]"])
+        values = ["postprocess.tasks.min_area.min_area_m2=30.0"] if place else []
+        assert table["f1"].iloc[2 * place] == by_stages(values, composed)["f1"]
 
 
 def test_random_points_differ_and_lie_in_the_space(detector):
@@ -232,6 +243,11 @@ def test_processes_give_the_same(detector):
         pytest.param({"predictions": "data/predictions/test"}, "are of test", id="test"),
         pytest.param({"objectves": "{}"}, "Did you mean 'objectives'", id="misspelt key"),
         pytest.param({"objectives": "{f2: maximize}"}, "'f2'. Did you mean 'f1'", id="metric"),
+        pytest.param(
+            {"constraints": "{false_alarms_per_km2: {at_most: 0.1}}"},
+            r"false_alarms does: choose it in the defaults list.*metric: \[..., false_alarms\]",
+            id="metric that is not chosen",
+        ),
         pytest.param({"objectives": "{f1: up}"}, "must be one of 'maximize'", id="direction"),
         pytest.param(
             {"objectives": "{by_class/hose/f1: maximize}"}, "Did you mean 'house'", id="class"
