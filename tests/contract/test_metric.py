@@ -46,8 +46,13 @@ def match(request: pytest.FixtureRequest) -> str:
 def shapes(reads: str, places: np.ndarray, *, side: float = 9) -> np.ndarray:
     x, y = LEFT + places[:, 0] * 12.0, TOP - places[:, 1] * 12.0 - 11
     if reads == "lines":
-        ends = np.stack([np.column_stack([x, y]), np.column_stack([x + 30, y + side])], axis=1)
-        return shapely.linestrings(ends)
+        # Three arms of 15 m from one place, so that there are junctions.
+        turns = np.deg2rad([0, 120, 240])
+        middle = np.column_stack([x + 15, y + side])[:, None]
+        far = middle + 15 * np.column_stack([np.cos(turns), np.sin(turns)])
+        arms = np.stack(np.broadcast_arrays(middle, far), axis=2)
+        row = np.arange(3 * len(places)) // 3
+        return shapely.multilinestrings(shapely.linestrings(arms.reshape(-1, 2, 2)), indices=row)
     return shapely.box(x, y, x + side, y + side)
 
 

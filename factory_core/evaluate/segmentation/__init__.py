@@ -1,0 +1,1 @@
+"""Surfaces against surfaces: segments as a whole, and their edges."""
