@@ -275,12 +275,11 @@ def cut_off(host):
     subprocess.run(["ip", "link", "set", f"{host}o", "down"], check=True)
 
 
-@pytest.mark.parametrize("kind", ["score map", "boxes"])
 def test_a_host_that_is_cut_off_loses_nothing_and_doubles_nothing(
-    tmp_path, config, inputs, predict, hosts, kind
+    tmp_path, config, inputs, predict, hosts
 ):
     """Three hosts: one has the stage and the scheduler, two have a worker each."""
-    inputs(kind)
+    inputs()
     here = predict("here")
     on = {name: ["ip", "netns", "exec", name] for name, _ in hosts}
     (first, first_address), *others = hosts
