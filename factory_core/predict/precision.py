@@ -140,6 +140,7 @@ class Int8(Precision):
         """Write what lies between the first and the last convolution in 8 bits."""
         onnx = _onnx(self.name)
         from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
+        from onnxruntime.quantization.quant_utils import add_infer_metadata
 
         graph = onnx.load(model)
         with tempfile.TemporaryDirectory(dir=out.parent, prefix=".int8-") as name:
@@ -147,6 +148,7 @@ class Int8(Precision):
             _simplify(model, simple)
             simplified = onnx.shape_inference.infer_shapes(onnx.load(simple))
             _name_nodes(simplified)
+            add_infer_metadata(simplified)  # or it advises what has just been done
             onnx.save(simplified, simple)
             quantize_static(
                 simple,

@@ -19,6 +19,8 @@ from factory_core.kernel.errors import FactoryError, SceneError
 
 UNDER_WAY = ".scenes"
 NAMED = 5
+# Batches that small scenes share: more would leave less to share out among workers.
+GROUP_BATCHES = 4
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,19 @@ class Scene:
         return self.folder.with_name(f"{self.folder.name}.done")
 
 
+@dataclass(frozen=True)
+class Survey:
+    """What of a scene is worth computing.
+
+    Attributes:
+        blocks: Row and column of each block.
+        windows: How many windows they have.
+    """
+
+    blocks: Sequence[tuple[int, int]]
+    windows: int
+
+
 def scene_in(work: Path, *, path: Path, area: GeoSeries) -> Scene:
     """The scene at `path`, of which `area` is computed into the folder `work`."""
     of = [io.identity([path]), area.to_wkb(hex=True).tolist(), str(area.crs)]
@@ -73,6 +88,31 @@ def begin(work: Path, scenes: Sequence[Scene]) -> list[Scene]:
     for scene in todo:
         scene.folder.mkdir(exist_ok=True)
     return todo
+
+
+def group_small(
+    surveys: Sequence[tuple[Scene, Survey]], *, batch_size: int
+) -> tuple[list[tuple[Scene, Survey]], list[list[tuple[Scene, Survey]]]]:
+    """Put small scenes together, so that their windows fill whole batches.
+
+    Returns:
+        Scenes that are worked on alone, and groups of at least two: of scenes of one block and
+        less than `GROUP_BATCHES` batches, up to as many a group.
+    """
+    alone = []
+    groups: list[list[tuple[Scene, Survey]]] = []
+    room = 0
+    for scene, survey in surveys:
+        if len(survey.blocks) != 1 or survey.windows >= GROUP_BATCHES * batch_size:
+            alone.append((scene, survey))
+            continue
+        if survey.windows > room:
+            groups.append([])
+            room = GROUP_BATCHES * batch_size
+        groups[-1].append((scene, survey))
+        room -= survey.windows
+    alone += [group[0] for group in groups if len(group) == 1]
+    return alone, [group for group in groups if len(group) > 1]
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,16 @@ from factory_core.predict.change import (
 )
 from factory_core.predict.engine import Block, Engine, Plan, load_engine
 from factory_core.predict.model import find_models, read_weights
-from factory_core.predict.scenes import Scene, begin, end, finishing, report, scene_in
+from factory_core.predict.scenes import (
+    Scene,
+    Survey,
+    begin,
+    end,
+    finishing,
+    group_small,
+    report,
+    scene_in,
+)
 from factory_core.predict.settings import Settings, read_settings
 
 
@@ -86,17 +96,24 @@ def run(
             for scene, error in zip(todo, surveys, strict=True)
             if isinstance(error, SceneError)
         }
-        jobs = [
-            Job(scene.name, [(scene, block) for block in blocks], scene)
-            for scene, blocks in zip(todo, surveys, strict=True)
-            if not isinstance(blocks, SceneError)
-        ]
-        failed |= compute.finish_jobs(
-            jobs,
+        alone, groups = group_small(
+            [
+                (scene, survey)
+                for scene, survey in zip(todo, surveys, strict=True)
+                if not isinstance(survey, SceneError)
+            ],
+            batch_size=settings.batch_size,
+        )
+        finish = partial(
+            compute.finish_jobs,
             piece=partial(_compute, engine),
             whole=partial(_write, engine),
             label=f"predict {split}",
         )
+        spoilt = finish([_together(group) for group in groups])
+        # What one scene spoils is done again scene by scene, so that the others are finished.
+        alone += [pair for group in groups if group[0][0].name in spoilt for pair in group]
+        failed |= finish([_alone(scene, survey) for scene, survey in alone])
         report(failed, out.with_name(f"{out.name}.failed.json"), scenes=len(every))
         end(work)
         keep_report(work / CHANGED, work)
@@ -113,24 +130,41 @@ def _engine(
     return load_engine(paths, settings, weights=shares)
 
 
-def _survey(engine: Any, scene: Scene) -> list[Block] | SceneError:
-    """The blocks of a scene that are worth computing, or why it cannot be read."""
+def _survey(engine: Any, scene: Scene) -> Survey | SceneError:
+    """What of a scene is worth computing, or why it cannot be read."""
     try:
-        return _plan(scene, engine()).blocks
+        plan = _plan(scene, engine())
     except SceneError as error:
         return error
+    return Survey(plan.blocks, plan.windows)
 
 
 def _plan(scene: Scene, engine: Engine) -> Plan:
     return engine.plan(io.open_raster(scene.path), area=scene.area)
 
 
-def _compute(engine: Any, item: tuple[Scene, Block]) -> None:
-    scene, block = item
-    engine().compute(_plan(scene, engine()), block, folder=scene.folder)
+def _alone(scene: Scene, survey: Survey) -> Job:
+    return Job(scene.name, [[(scene, block)] for block in survey.blocks], [scene])
 
 
-def _write(engine: Any, scene: Scene) -> None:
-    plan = _plan(scene, engine())
-    with finishing(scene, ending=engine().ending) as file:
-        engine().write(plan, folder=scene.folder, out=file)
+def _together(group: Sequence[tuple[Scene, Survey]]) -> Job:
+    """Small scenes as one job, by the name of the first."""
+    blocks = [(scene, block) for scene, survey in group for block in survey.blocks]
+    scenes = [scene for scene, _ in group]
+    return Job(scenes[0].name, [blocks], scenes)
+
+
+def _compute(engine: Any, items: Sequence[tuple[Scene, Block]]) -> None:
+    jobs = [(_plan(scene, engine()), block, scene.folder) for scene, block in items]
+    if len(jobs) == 1:
+        plan, block, folder = jobs[0]
+        engine().compute(plan, block, folder=folder)
+    else:
+        engine().compute_all(jobs)
+
+
+def _write(engine: Any, scenes: Sequence[Scene]) -> None:
+    for scene in scenes:
+        plan = _plan(scene, engine())
+        with finishing(scene, ending=engine().ending) as file:
+            engine().write(plan, folder=scene.folder, out=file)
