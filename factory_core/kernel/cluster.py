@@ -182,6 +182,8 @@ def _enter(folder: str, wanted: str) -> None:
             f"The worker on {os.uname().nodename} has factory-core {own}, and this stage {wanted}. "
             "Start workers in the same environment."
         )
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
     if str(Path.cwd()) == folder:
         return
     try:
@@ -191,8 +193,6 @@ def _enter(folder: str, wanted: str) -> None:
             f"The worker on {os.uname().nodename} does not see the folder {folder} "
             f"({error.strerror}). Workers must see the detector at the same place: mount it there."
         ) from error
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
 
 
 @lru_cache(maxsize=8)
