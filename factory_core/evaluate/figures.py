@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from io import BytesIO
 from typing import Any
@@ -34,6 +35,7 @@ STYLE: Any = {
 }
 DPI = 200
 MOST_NUMBERS = 15
+MOST_CLASSES = 30
 
 
 def draw_precision_recall(rows: Sequence[dict[str, Any]]) -> bytes:
@@ -44,7 +46,8 @@ def draw_precision_recall(rows: Sequence[dict[str, Any]]) -> bytes:
     """
     with rc_context(STYLE):
         figure, (axes,) = _page(width_in=5.4, height_in=4.2)
-        names = list(dict.fromkeys(row["label"] for row in rows))
+        points_of = Counter(row["label"] for row in rows)
+        names = [name for name, _ in points_of.most_common()]
         for index, name in enumerate(names):
             points = [row for row in rows if row["label"] == name]
             named = index < len(COLOURS)
@@ -66,10 +69,13 @@ def draw_precision_recall(rows: Sequence[dict[str, Any]]) -> bytes:
 def draw_confusion(counts: np.ndarray, *, classes: Sequence[str]) -> bytes:
     """The confusion of classes; colour is the share of a row, for false detections of their class.
 
+    Of more than 30 classes, those with the most labels and detections have rows of their own.
+
     Args:
         counts: `(class + 1, class + 1)` of `plots.confusion_counts`.
         classes: Names of all but the last row and column, which are background.
     """
+    counts, classes = _pooled(counts, classes)
     names = [*classes, BACKGROUND]
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     shares[-1] = counts[-1] / np.maximum(counts.sum(axis=0), 1)
@@ -91,6 +97,21 @@ def draw_confusion(counts: np.ndarray, *, classes: Sequence[str]) -> bytes:
         if len(names) <= MOST_NUMBERS:
             _write_numbers(axes, counts, shares)
         return _png(figure)
+
+
+def _pooled(counts: np.ndarray, classes: Sequence[str]) -> tuple[np.ndarray, Sequence[str]]:
+    """All but the commonest classes as one, `other`, before the background."""
+    if len(classes) <= MOST_CLASSES:
+        return counts, classes
+    common = counts[:-1].sum(axis=1) + counts[:, :-1].sum(axis=0)
+    kept = np.sort(np.argsort(-common, kind="stable")[: MOST_CLASSES - 1])
+    place = np.full(len(counts), len(kept))
+    place[kept] = np.arange(len(kept))
+    place[-1] = len(kept) + 1
+    pooled = np.zeros((len(kept) + 2, len(kept) + 2), counts.dtype)
+    np.add.at(pooled, (place[:, None], place[None, :]), counts)
+    others = f"{len(classes) - len(kept)} other"
+    return pooled, [*(classes[index] for index in kept), others]
 
 
 def _write_numbers(axes: Axes, counts: np.ndarray, shares: np.ndarray) -> None:

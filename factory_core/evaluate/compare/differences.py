@@ -75,7 +75,9 @@ class Difference:
     def words(self) -> str:
         """What it is of, for people: `F1, house`, `Recall, snow: high`."""
         *path, _ = self.name.split("/")
-        parts = [step.removeprefix("by_").replace("_", " ") for step in path]
+        parts = [
+            step.removeprefix("by_").replace("_m2", " in m²").replace("_", " ") for step in path
+        ]
         of = " ".join(path[1:] if path[:1] == ["by_class"] else parts)
         return ", ".join(text for text in (self.quantity.title, of, self.context) if text)
 

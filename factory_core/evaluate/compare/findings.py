@@ -77,7 +77,12 @@ def told(found: Findings) -> Iterator[str | Table]:
     yield from map(_plain, found.verdict.sentences)
     yield from (f"[yellow]Mind:[/yellow] {_plain(warning)}" for warning in found.warnings)
     shown = [d for d in found.differences if d.headline]
-    parts = [d for d in found.differences if not d.headline and d.value is not None]
+    # Slices of the same scenes, by several contexts, say the same: once is enough here.
+    once: dict[object, Difference] = {}
+    for d in found.differences:
+        if not d.headline and d.value and d.quantity.best is not None:
+            once.setdefault(d.fact, d)
+    parts = list(once.values())
     yield _numbers([*shown, *parts[:MOST_ROWS]], names=found.names)
     hidden = len(found.differences) - len(shown) - len(parts[:MOST_ROWS])
     if hidden:
@@ -89,7 +94,7 @@ def told(found: Findings) -> Iterator[str | Table]:
 
 def _numbers(shown: Sequence[Difference], *, names: tuple[str, str]) -> Table:
     table = Table(title="Numbers, the surest difference first", title_justify="left")
-    table.add_column("", max_width=34)
+    table.add_column("", max_width=40)
     for name in (*names, "difference"):
         table.add_column(_plain(name), justify="right", max_width=12)
     table.add_column("95 % interval", justify="right", no_wrap=True)

@@ -56,17 +56,22 @@ def render_comparison(found: Findings, *, places: Sequence[tuple[str, Picture, P
 def _lines(
     found: Sequence[Difference],
 ) -> Mapping[Difference, tuple[float, float, float, str]]:
-    """Left end, middle and right end in pixels and colour of each interval of a ratio.
+    """Left end, middle and right end in pixels and colour of each interval.
 
-    All are on one scale with 0 in the middle; counts have each its own.
+    Shares are on one scale with 0 in the middle; of all else each has its own.
     """
     reaches = {
         d: max(abs(d.low), abs(d.high)) for d in found if d.low is not None and d.high is not None
     }
-    widest = max((reach for d, reach in reaches.items() if d.samples is not None), default=0.0)
+    shares = {
+        d
+        for d in reaches
+        if d.samples is not None and max(abs(d.first or 0), abs(d.second or 0)) <= 1
+    }
+    widest = max((reaches[d] for d in shares), default=0.0)
     lines = {}
     for d, own in reaches.items():
-        reach = own if d.samples is None else widest
+        reach = widest if d in shares else own
         scale = HALF_PX / reach if reach else 0.0
         left, middle, right = (
             round(MIDDLE_PX + min(max((at or 0.0) * scale, -MIDDLE_PX), MIDDLE_PX), 1)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import geopandas as gpd
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from factory_core.kernel import config as configuration
 from factory_core.kernel import io
 from factory_core.kernel.errors import SelectionError
+from factory_core.kernel.parts import CONF
 from factory_core.kernel.revisions import Revision, Workspace
 
 PARAMS = "params.yaml"
@@ -47,8 +49,14 @@ class Pair:
 
     @property
     def config(self) -> DictConfig:
-        """By which both are measured: that of the second."""
-        return self.params[1]
+        """By which both are measured: that of the second.
+
+        What a later factory has added to the section `evaluate` has its default.
+        """
+        stated = OmegaConf.load(CONF / "factory.yaml")
+        return typing.cast(
+            DictConfig, OmegaConf.merge({"evaluate": stated.evaluate}, self.params[1])
+        )
 
 
 def gather(
