@@ -1,16 +1,25 @@
-"""Seconds of each post-processing at growing numbers of objects, and over the same with geopandas.
+"""Seconds of each post-processing at growing numbers of objects, and over other ways to do the same.
 
-    python benchmarks/postprocess.py                     # 10,000 and 100,000 objects, three minutes
-    python benchmarks/postprocess.py --large             # and 1,000,000
+    python benchmarks/postprocess.py                     # 10,000, 100,000 and 1,000,000 objects
+    python benchmarks/postprocess.py --most 100000       # up to 100,000
     python benchmarks/postprocess.py --parts opening,simplify
+    python benchmarks/postprocess.py --others VENV       # and geofileops, pygeoops, supervision
     python benchmarks/postprocess.py --data DIR          # and the road chain on a SpaceNet chip
 
 Detections are crooked houses on a grid, two of each, in a town that grows with their number; lines
 are its streets, with gaps; score maps show the same houses as blobs of 8 x 6 in 16 x 16 pixels.
-Every part has the values of its YAML file. Time is that of one core, the better of two runs at the
-smaller numbers. `growth` is e in "time grows as n to the power of e" between the two largest
-numbers: sorting alone has 1.06. The plain way is what one writes with geopandas, scikit-image or a
-loop where they have no call; it is timed at the smallest number, where a loop is bearable.
+Every part has the values of its YAML file. Time is that of one core, system calls included, the
+better of two runs at the smallest number.
+
+`growth` is the e that fits "time grows as (n log n) to the power of e" best over all numbers with
+at least 10 ms: 1 is n log n, 0.92 is n. The plain way is what one writes with geopandas,
+scikit-image or a loop where they have no call. A ratio is their time over ours at the largest
+number that both did. What would take longer than `--cap-s` (`--other-cap-s` for the other ways) by
+the time of the number before is not run, and is listed.
+
+The others run in a process of VENV, which has `geofileops`, `pygeoops`, `supervision` and
+`opencv-python-headless` (geofileops needs the GDAL of the system and `mod_spatialite`); what is
+timed there, on the same shapes, is told in `postprocess_others.py`.
 
 The last line is one JSON object; its `ratio` is the median over the parts of plain over ours.
 """
@@ -21,11 +30,11 @@ import argparse
 import json
 import math
 import os
+import resource
 import statistics
 import tempfile
-import time
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +46,7 @@ import shapely
 from affine import Affine
 from geopandas import GeoDataFrame
 from odc.geo.geobox import GeoBox
+from postprocess_others import OTHERS, Others
 from postprocess_plain import PLAIN
 from rasterio.features import rasterize
 from scipy import ndimage
@@ -50,7 +60,9 @@ from factory_core.postprocess.kinds import SCORE_MAP, shapes_of
 CRS = "EPSG:32633"
 CORNER = np.array([500_000.0, 5_000_000.0])
 STEP_M = 25.0
-SMALL, MIDDLE, LARGE = 10_000, 100_000, 1_000_000
+NUMBERS = (10_000, 100_000, 1_000_000)
+LEAST_S = 0.01
+Way = Callable[..., float]
 ROADS = ["gaussian", "hysteresis_threshold", "closing", "remove_specks", "centre_lines"]
 ROADS += ["drop_spurs", "snap_ends", "simplify", "close_gaps", "merge_collinear", "join_network"]
 ROADS += ["straighten_lines", "min_length"]
@@ -59,26 +71,40 @@ ROADS += ["straighten_lines", "min_length"]
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--large", action="store_true", help="a million objects, too")
+    parser.add_argument("--most", type=int, default=NUMBERS[-1], help="objects, at most")
     parser.add_argument("--parts", default="", help="some of them, with commas; default all")
+    parser.add_argument("--cap-s", type=float, default=120, help="longest run of a part")
+    parser.add_argument("--other-cap-s", type=float, default=40, help="longest of another way")
+    parser.add_argument("--others", type=Path, help="environment with the other libraries")
     parser.add_argument("--data", type=Path, help="folder `spacenet_solaris`")
     arguments = parser.parse_args()
     names = arguments.parts.split(",") if arguments.parts else [p.name for p in all_parts()]
-    numbers = [SMALL, MIDDLE, *([LARGE] if arguments.large else [])]
-    report: dict[str, Any] = {"ratio": None}
+    numbers = [number for number in NUMBERS if number <= arguments.most]
+    others = None
+    if arguments.others:
+        others = Others(arguments.others.absolute(), cap_s=arguments.other_cap_s)
     with tempfile.TemporaryDirectory(prefix="postprocess-") as folder:
         os.chdir(folder)
-        print(
-            "| part | " + " | ".join(f"{n:,} s" for n in numbers) + " | growth | plain over ours |"
-        )
-        print("| --- |" + " --- |" * (len(numbers) + 2))
-        rows = {name: measure(name, numbers) for name in names}
-    report["seconds"] = {name: row["seconds"] for name, row in rows.items()}
-    report["growth"] = {name: row["growth"] for name, row in rows.items()}
-    report["plain_over_ours"] = {n: row["ratio"] for n, row in rows.items() if row["ratio"]}
-    ratios = list(report["plain_over_ours"].values())
-    report["ratio"] = round(statistics.median(ratios), 2) if ratios else None
-    report["worst_growth"] = max(report["growth"].values())
+        print(f"| part | {' | '.join(f'{n:,} s' for n in numbers)} | growth | plain | others |")
+        print("| --- |" + " --- |" * (len(numbers) + 3))
+        rows = {
+            name: measure(
+                name,
+                numbers,
+                cap_s=arguments.cap_s,
+                other_cap_s=arguments.other_cap_s,
+                others=others,
+            )
+            for name in names
+        }
+    ratios = [row["plain"] for row in rows.values() if row["plain"]]
+    report: dict[str, Any] = {
+        "ratio": round(statistics.median(ratios), 2) if ratios else None,
+        "worst_growth": max(
+            (row["growth"] for row in rows.values() if row["growth"]), default=None
+        ),
+        "parts": rows,
+    }
     if arguments.data:
         report["roads"] = check_roads(arguments.data)
     print(json.dumps(report))
@@ -88,38 +114,86 @@ def all_parts() -> list[Any]:
     return list_parts("postprocess")
 
 
-def measure(name: str, numbers: list[int]) -> dict[str, Any]:
+def measure(
+    name: str, numbers: list[int], *, cap_s: float, other_cap_s: float, others: Others | None
+) -> dict[str, Any]:
+    """Seconds, growth and ratios of one part, printed as a row of the table."""
     node = load_part("postprocess", name)
     if "taxonomy" in node:
         node["taxonomy"] = {"classes": ["thing/house", "thing/hut"], "level": 2}
     part = config.build(node, where=name)
     takes, _ = shapes_of(part, where=name)
     write_layers(max(numbers))
-    seconds = [
-        time_of(part, made(takes, number), times=2 if number < MIDDLE else 1) for number in numbers
-    ]
-    growth = math.log(seconds[-1] / seconds[-2]) / math.log(numbers[-1] / numbers[-2])
-    ratio = None
+    ours: Way = partial(time_of, part)
+    seconds = {"ours": timed(ours, takes, numbers, cap_s=cap_s)}
     if name in PLAIN:
-        given = made(takes, numbers[0])
-        ratio = time_of(lambda objects: PLAIN[name](objects, node), given) / seconds[0]
-    cells = [f"{value:.3f}" for value in seconds]
-    shown = "" if ratio is None else f"{ratio:.1f}"
-    print(f"| `{name}` | {' | '.join(cells)} | {growth:.2f} | {shown} |", flush=True)
-    return {
-        "seconds": [round(value, 4) for value in seconds],
-        "growth": round(growth, 2),
-        "ratio": None if ratio is None else round(ratio, 2),
-    }
+        way: Way = partial(time_of, lambda objects: PLAIN[name](objects, node))
+        seconds["plain"] = timed(way, takes, numbers, cap_s=other_cap_s)
+    for library in OTHERS.get(name, ()) if others else ():
+        assert others is not None
+        way = partial(others.time_of, library, name, node)
+        seconds[library] = timed(way, takes, numbers, cap_s=other_cap_s)
+    growth = growth_of(numbers, seconds["ours"])
+    ratios = {way: ratio_of(seconds[way], seconds["ours"]) for way in seconds if way != "ours"}
+    plain = ratios.pop("plain", None)
+    cells = [" | ".join(shown(value) for value in padded(seconds["ours"], len(numbers)))]
+    cells += ["" if growth is None else f"{growth:.2f}", "" if plain is None else f"{plain:.1f}"]
+    cells += [", ".join(f"{way} {said(value)}" for way, value in ratios.items())]
+    print(f"| `{name}` | {' | '.join(cells)} |", flush=True)
+    return {"seconds": seconds, "growth": growth, "plain": plain, "others": ratios}
+
+
+def timed(way: Way, takes: str, numbers: list[int], *, cap_s: float) -> list[float]:
+    """Seconds at each number, as far as they are bearable and the memory lasts."""
+    found: list[float] = []
+    for number in numbers:
+        if found and found[-1] * number / numbers[len(found) - 1] > cap_s:
+            break
+        try:
+            found.append(round(way(made(takes, number), times=2 if number < NUMBERS[1] else 1), 4))
+        except MemoryError:
+            break
+    return found
+
+
+def padded(values: list[float], count: int) -> list[float | None]:
+    return [*values, *[None] * (count - len(values))]
+
+
+def shown(seconds: float | None) -> str:
+    return "capped" if seconds is None else f"{seconds:.3f}"
+
+
+def said(ratio: float | None) -> str:
+    return "fails" if ratio is None else f"{ratio:.1f}"
+
+
+def growth_of(numbers: list[int], seconds: list[float]) -> float | None:
+    """Exponent of n log n of the line through all that took long enough to say something."""
+    points = [
+        (math.log(n * math.log(n)), math.log(value))
+        for n, value in zip(numbers, seconds, strict=False)
+        if value >= LEAST_S
+    ]
+    return (
+        round(float(np.polyfit(*zip(*points, strict=True), 1)[0]), 2) if len(points) > 1 else None
+    )
+
+
+def ratio_of(theirs: list[float], ours: list[float]) -> float | None:
+    """At the largest number that both did."""
+    both = min(len(theirs), len(ours))
+    return round(theirs[both - 1] / ours[both - 1], 2) if both else None
 
 
 def time_of(work: Callable[[Any], Any], given: Any, *, times: int = 1) -> float:
     best = math.inf
     for _ in range(times):
         fresh = given.copy() if isinstance(given, GeoDataFrame) else given
-        start = time.process_time()
+        start = resource.getrusage(resource.RUSAGE_SELF)
         work(fresh)
-        best = min(best, time.process_time() - start)
+        stop = resource.getrusage(resource.RUSAGE_SELF)
+        best = min(best, stop.ru_utime + stop.ru_stime - start.ru_utime - start.ru_stime)
     return max(best, 1e-6)
 
 

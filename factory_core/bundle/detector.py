@@ -16,7 +16,7 @@ from factory_core.kernel import io
 from factory_core.kernel.compute import progress
 from factory_core.kernel.geo import Raster, ScoreMap
 from factory_core.postprocess.chain import Chain, compose
-from factory_core.postprocess.predictions import check_scores, read_predictions
+from factory_core.postprocess.predictions import check_detections, read_predictions
 from factory_core.predict.engine import Engine, load_engine
 from factory_core.predict.model import find_models, read_weights
 from factory_core.predict.settings import read_settings
@@ -79,7 +79,7 @@ class Detector:
             file = blocks / f"{raster.scene_id}{self.engine.ending}"
             self.engine.write(plan, folder=blocks, out=file)
             detections = self.chain(read_predictions(file))
-        check_scores(detections, where=f"What the bundle makes of {raster.scene_id!r}")
+        check_detections(detections, where=f"What the bundle makes of {raster.scene_id!r}")
         return detections
 
 

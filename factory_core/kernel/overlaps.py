@@ -16,6 +16,10 @@ Pairs = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 # Below this many detections every pair is looked at, above it the better half thins
 # out the rest first: a million boxes on one spot are no more work than elsewhere.
 FEW = 512
+# On one spot most belong to the very best: they go before the others are compared.
+FIRST = (8, 64, 512)
+# Shapes whose pairs are held in memory at a time.
+BLOCK = 1024
 SAME_AREA = 1e-9
 
 
@@ -33,20 +37,31 @@ class Overlap:
     of: Literal["box", "geometry"]
     over: Literal["union", "smaller"] = "union"
 
-    def __call__(self, left: np.ndarray, right: np.ndarray, *, above: float = -1.0) -> np.ndarray:
-        """Shares in [0, 1] of pairs of shapes; 0 where one can be seen not to be over `above`."""
-        a, b = shapely.bounds(left).reshape(-1, 4), shapely.bounds(right).reshape(-1, 4)
+    def __call__(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        """Shares `(n,)` in [0, 1] of pairs of shapes."""
+        every = np.arange(len(left))
+        return self.of_pairs(measure(left), measure(right), every, every, above=-1.0)
+
+    def of_pairs(
+        self, one: Measured, two: Measured, first: np.ndarray, second: np.ndarray, *, above: float
+    ) -> np.ndarray:
+        """Shares of the pairs `first` of one and `second` of the other.
+
+        A share is 0 where it can be seen, without looking at the shapes, not to be over `above`.
+        """
+        a, b = one.bounds[first], two.bounds[second]
         sides = np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2])
         common = np.prod(np.maximum(sides, 0), axis=1)
-        box_a, box_b = _areas(a), _areas(b)
         if self.of == "box":
-            return self._share(common, box_a, box_b)
-        area_a, area_b = shapely.area(left), shapely.area(right)
-        askew = (area_a < box_a * (1 - SAME_AREA)) | (area_b < box_b * (1 - SAME_AREA))
+            return self._share(common, one.box_area[first], two.box_area[second])
+        area_a, area_b = one.area[first], two.area[second]
+        askew = one.askew[first] | two.askew[second]
         common = np.minimum(common, np.minimum(area_a, area_b))
         unsure = askew & (self._share(common, area_a, area_b) > above)
         common[askew] = 0
-        common[unsure] = shapely.area(shapely.intersection(left[unsure], right[unsure]))
+        common[unsure] = shapely.area(
+            shapely.intersection(one.shapes[first[unsure]], two.shapes[second[unsure]])
+        )
         return self._share(common, area_a, area_b)
 
     def _share(self, common: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -54,8 +69,31 @@ class Overlap:
         return np.asarray(np.divide(common, whole, out=np.zeros_like(whole), where=whole > 0))
 
 
-def _areas(bounds: np.ndarray) -> np.ndarray:
-    return np.asarray(np.prod(bounds[:, 2:] - bounds[:, :2], axis=1))
+@dataclass(frozen=True)
+class Measured:
+    """Shapes with what every pair of them needs.
+
+    Attributes:
+        shapes: `(n,)`.
+        bounds: `(n, 4)`.
+        box_area: `(n,)` area of the upright boxes around them.
+        area: `(n,)` their own.
+        askew: `(n,)` whether they are something else than upright boxes.
+    """
+
+    shapes: np.ndarray
+    bounds: np.ndarray
+    box_area: np.ndarray
+    area: np.ndarray
+    askew: np.ndarray
+
+
+def measure(shapes: np.ndarray) -> Measured:
+    """Measure each shape once."""
+    bounds = shapely.bounds(shapes).reshape(-1, 4)
+    box_area = np.prod(bounds[:, 2:] - bounds[:, :2], axis=1)
+    area = shapely.area(shapes)
+    return Measured(shapes, bounds, box_area, area, area < box_area * (1 - SAME_AREA))
 
 
 def best_first(detections: GeoDataFrame, *, per_class: bool) -> Iterator[np.ndarray]:
@@ -93,9 +131,11 @@ def find_owners(geometries: np.ndarray, *, pairs: Pairs) -> np.ndarray:
     better = find_owners(geometries[:half], pairs=pairs)
     kept = np.flatnonzero(better == np.arange(half))
     owner = np.concatenate([better, np.arange(half, len(geometries))])
-    worse, by = pairs(geometries[half:], geometries[kept])
-    np.minimum.at(owner, half + worse, kept[by])
-    free = half + np.flatnonzero(owner[half:] >= half)
+    free = np.arange(half, len(geometries))
+    for some in np.split(kept, [at for at in FIRST if at < len(kept)]):
+        worse, by = pairs(geometries[free], geometries[some])
+        np.minimum.at(owner, free[worse], some[by])
+        free = free[owner[free] == free]
     owner[free] = free[find_owners(geometries[free], pairs=pairs)]
     return owner
 
@@ -141,9 +181,15 @@ def find_pairs(
 
     Of shapes among themselves (`left is right`) each pair comes once, the later one first.
     """
-    first, second = shapely.STRtree(right).query(left)
-    if left is right:
-        once = first > second
-        first, second = first[once], second[once]
-    too_much = overlap(left[first], right[second], above=above) > above
-    return first[too_much], second[too_much]
+    tree, one = shapely.STRtree(right), measure(left)
+    two = one if left is right else measure(right)
+    found = [np.empty((2, 0), int)]
+    for start in range(0, len(left), BLOCK):
+        first, second = tree.query(left[start : start + BLOCK]) + [[start], [0]]
+        if left is right:
+            once = first > second
+            first, second = first[once], second[once]
+        too_much = overlap.of_pairs(one, two, first, second, above=above) > above
+        found.append(np.stack([first[too_much], second[too_much]]))
+    first, second = np.concatenate(found, axis=1)
+    return first, second

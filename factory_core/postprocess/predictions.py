@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import cast
 
+import numpy as np
 import shapely
 from geopandas import GeoDataFrame, GeoSeries
 
@@ -45,12 +46,14 @@ def read_predictions(path: Path) -> ScoreMap | GeoDataFrame:
     """The score map or the candidates of one scene.
 
     Raises:
-        OutputError: Candidates lack a column, or have a score that is NaN or outside [0, 1].
+        OutputError: Candidates lack a column, or have a shape or score that is none.
     """
     if path.suffix == ".tif":
         return io.read_score_map(path)
-    candidates = cast(GeoDataFrame, io.read_table(path))
-    check_scores(candidates, where=str(path))
+    # What is NaN is named below: numpy's own warning would come first, and name no file.
+    with np.errstate(invalid="ignore"):
+        candidates = cast(GeoDataFrame, io.read_table(path))
+    check_detections(candidates, where=str(path))
     return candidates.drop(columns="crs", errors="ignore")
 
 
@@ -58,17 +61,17 @@ def finish(detections: GeoDataFrame, *, file: Path, area: GeoSeries) -> GeoDataF
     """Check what a chain gave for the scene of `file`, and drop what lies outside `area`.
 
     Raises:
-        OutputError: A column is missing, or a score is none.
+        OutputError: A column is missing, or a shape or score is none.
     """
-    check_scores(detections, where=f"What `postprocess` makes of {file}")
+    check_detections(detections, where=f"What `postprocess` makes of {file}")
     polygon = area.to_crs(detections.crs).union_all()
     shapely.prepare(polygon)
     points = shapely.point_on_surface(detections.geometry.to_numpy())
     return detections[shapely.intersects(polygon, points)]
 
 
-def check_scores(detections: GeoDataFrame, *, where: str) -> None:
-    """Refuse detections that lack a column or whose scores are no scores.
+def check_detections(detections: GeoDataFrame, *, where: str) -> None:
+    """Refuse detections that lack a column, a shape or a place, or whose scores are no scores.
 
     Raises:
         OutputError: Names `where` they come from.
@@ -78,6 +81,16 @@ def check_scores(detections: GeoDataFrame, *, where: str) -> None:
         raise OutputError(
             f"{where} lacks {', '.join(missing) or 'geometry'}; detections have geometry, "
             f"{', '.join(COLUMNS)}. Run the stage that writes them again."
+        )
+    shapes = detections.geometry.to_numpy()
+    nowhere = shapely.is_missing(shapes) | shapely.is_empty(shapes)
+    points, row = shapely.get_coordinates(shapes, return_index=True)
+    nowhere[row[~np.isfinite(points).all(axis=1)]] = True
+    if nowhere.any():
+        raise OutputError(
+            f"{where} has {int(nowhere.sum())} detections that are empty or have coordinates that "
+            f"are NaN or infinite, the first in row {int(nowhere.argmax())}. Every detection needs "
+            "a place: run the stage that writes them again, or mend the task that changed them."
         )
     scores = detections["score"]
     wrong = ~scores.between(0, 1)  # NaN is not between

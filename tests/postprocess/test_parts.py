@@ -158,6 +158,24 @@ def test_many_boxes_on_one_spot_are_no_trouble():
     assert len(NonMaximumSuppression(0.5, "box", False)(frame(shapes))) == 1
 
 
+def test_a_crowd_of_many_sizes_on_one_spot_is_compared_with_few(monkeypatch):
+    """Of 20,000 boxes that all overlap more than a hundred stay: not each is held against each."""
+    count, seen = 20_000, []
+    of_pairs = overlaps.Overlap.of_pairs
+
+    def counted(self, one, two, first, second, *, above):
+        seen.append(len(first))
+        return of_pairs(self, one, two, first, second, above=above)
+
+    monkeypatch.setattr(overlaps.Overlap, "of_pairs", counted)
+    rng = np.random.default_rng(0)
+    middle, side = rng.normal(0, 3, (2, count)), rng.uniform(5, 40, (2, count))
+    crowd = frame(shapely.box(*(middle - side / 2), *(middle + side / 2)), rng.random(count))
+    assert len(NonMaximumSuppression(0.5, "geometry", False)(crowd)) > 100
+    assert sum(seen) < 100 * count
+    assert max(seen) < overlaps.BLOCK * 1000
+
+
 def test_askew_neighbours_are_told_apart_by_their_geometry():
     bars = [shapely.LineString([(o, 0), (o + 10, 10)]).buffer(0.5) for o in (0, 2)]
     assert len(NonMaximumSuppression(0.3, "box", True)(frame(bars))) == 1

@@ -299,6 +299,33 @@ def test_distance_to_layer(layer):
     assert len(DistanceToLayer(runway, 10.1, None)(frame(SITES))) == 0
 
 
+@pytest.mark.parametrize("make", [lambda f: MaskLayer(f, "inside", 0.5), ClipToGeofence])
+@pytest.mark.parametrize(
+    ("shapes", "words"),
+    [
+        pytest.param([], "has 0 features", id="empty"),
+        pytest.param([shapely.Point(500_000, 5_000_000)], "no polygons", id="points"),
+        pytest.param(
+            [shapely.Polygon([(0, 0), (9, 9), (9, 0), (0, 9)])], "crosses itself", id="bow tie"
+        ),
+    ],
+)
+def test_refuses_a_layer_that_is_no_area(tmp_path, make, shapes, words):
+    file = tmp_path / "area.parquet"
+    io.write_vectors(gpd.GeoDataFrame(geometry=shapes, crs=CRS), file)
+    with pytest.raises(ConfigError, match=rf"area\.parquet.*{words}"):
+        make(file)(frame(SITES))
+
+
+@pytest.mark.parametrize("crs", [CRS, "EPSG:4326"])
+def test_a_layer_in_another_crs_is_brought_over(layer, crs):
+    inside = ClipToGeofence(layer(LAND, crs=crs))(frame(SITES))
+    assert inside.crs == CRS
+    assert inside.area.sum() == pytest.approx(150, rel=1e-3)
+    far = DistanceToLayer(layer(LAND, crs=crs), 0.0, None)(frame(SITES))
+    assert far["distance_m"].tolist() == pytest.approx([0, 0, 30], abs=0.1)
+
+
 def test_refuses_a_layer_without_a_feature(tmp_path):
     io.write_vectors(gpd.GeoDataFrame(geometry=[], crs=CRS), tmp_path / "none.parquet")
     with pytest.raises(ConfigError, match=r"none\.parquet has no feature"):

@@ -127,6 +127,30 @@ def test_refuses_scores_that_are_none(run, select, write_candidates, score, tmp_
     assert not (tmp_path / "detections").exists()
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("LINESTRING (500000 4999990, NaN 0)", id="NaN"),
+        pytest.param("LINESTRING (500000 4999990, Infinity 0)", id="infinite"),
+        pytest.param("POLYGON EMPTY", id="empty"),
+        pytest.param(None, id="none"),
+    ],
+)
+def test_refuses_detections_that_are_nowhere(run, select, write_candidates, text, tmp_path):
+    write_candidates("a", [0.5, 0.6])
+    select(a=footprint(GRID))
+    run(settings("min_score"))
+    before = (tmp_path / "detections/test.parquet").read_bytes()
+    file = tmp_path / "predictions/a.parquet"
+    frame = gpd.read_parquet(file)
+    with np.errstate(invalid="ignore"):
+        frame.geometry = [frame.geometry.iloc[0], shapely.from_wkt(text)]
+        frame.to_parquet(file)
+    with pytest.raises(OutputError, match=r"a\.parquet has 1 detections .* row 1"):
+        run(settings("min_score"))
+    assert (tmp_path / "detections/test.parquet").read_bytes() == before
+
+
 def test_refuses_an_impossible_order_before_anything_runs(run, select, tmp_path):
     (tmp_path / "predictions").mkdir()
     (tmp_path / "predictions/a.tif").write_bytes(b"never read")

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import shapely
-from scipy import ndimage
 
 from factory_core.kernel.geo import ScoreMap
 from factory_core.postprocess.kinds import Polygons
-from factory_core.postprocess.vectorisers.vectors import by_class
+from factory_core.postprocess.vectorisers.vectors import by_class, find_regions
 
 
 @dataclass(frozen=True)
@@ -18,7 +17,7 @@ class Boxes:
     """Put a box, upright in the image, around each region of pixels with a score above 0.
 
     Pixels belong together where they share an edge; the score is the mean over the region. Whole
-    bands at once, about 10 bytes of memory a pixel and 30 a pixel above 0.
+    bands at once, about 5 bytes of memory a pixel and 40 a pixel above 0.
     """
 
     def __call__(self, score_map: ScoreMap) -> Polygons:
@@ -27,17 +26,11 @@ class Boxes:
 
 
 def _boxes(band: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    numbers, count = ndimage.label(band)
-    rows, columns = np.nonzero(numbers)
-    number = numbers[rows, columns] - 1
-    top, left = (_extreme(np.minimum, place, number, count) for place in (rows, columns))
-    bottom, right = (_extreme(np.maximum, place, number, count) + 1 for place in (rows, columns))
-    total = np.bincount(number, weights=band[rows, columns], minlength=count)
-    scores = total / np.bincount(number, minlength=count) / 255
-    return shapely.box(left, top, right, bottom), scores
-
-
-def _extreme(of: np.ufunc, places: np.ndarray, number: np.ndarray, count: int) -> np.ndarray:
-    found = np.full(count, places.max() if of is np.minimum else -1)
-    of.at(found, number, places)
-    return found
+    found = find_regions(band)
+    # Pixels come row by row, so a region's first one is in its top row, its last one at the bottom.
+    top, bottom = np.empty((2, found.count))
+    top[found.number[::-1]], bottom[found.number] = found.rows[::-1], found.rows
+    left, right = np.full(found.count, band.shape[1]), np.full(found.count, -1)
+    np.minimum.at(left, found.number, found.columns)
+    np.maximum.at(right, found.number, found.columns)
+    return shapely.box(left, top, right + 1, bottom + 1), found.scores

@@ -7,11 +7,10 @@ from typing import Literal
 
 import numpy as np
 import shapely
-from scipy import ndimage
 
 from factory_core.kernel.geo import ScoreMap
 from factory_core.postprocess.kinds import Points as Dots
-from factory_core.postprocess.vectorisers.vectors import by_class
+from factory_core.postprocess.vectorisers.vectors import by_class, find_regions
 
 
 @dataclass(frozen=True)
@@ -19,7 +18,7 @@ class Points:
     """Put a point into each region of pixels with a score above 0.
 
     Pixels belong together where they share an edge; the score is the mean over the region. Whole
-    bands at once, about 10 bytes of memory a pixel.
+    bands at once, about 5 bytes of memory a pixel and 60 a pixel above 0.
 
     Attributes:
         at: `centre` of gravity, weighted by score, or the middle of the pixel with the best score
@@ -33,9 +32,15 @@ class Points:
         return by_class(score_map, self._points)
 
     def _points(self, band: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        numbers, count = ndimage.label(band)
-        all_of_them = np.arange(1, count + 1)
-        find = ndimage.center_of_mass if self.at == "centre" else ndimage.maximum_position
-        middles = np.array(find(band, numbers, all_of_them), np.float64).reshape(-1, 2) + 0.5
-        scores = ndimage.mean(band, numbers, all_of_them)
-        return shapely.points(middles[:, ::-1]), np.asarray(scores) / 255
+        found = find_regions(band)
+        places = np.stack([found.columns, found.rows])
+        if self.at == "centre":
+            weight = found.total(found.values)
+            middles = np.stack([found.total(found.values * place) / weight for place in places])
+        else:
+            # The best of each region, the first of equals: numbers that are set again stay.
+            order = np.lexsort([-np.arange(len(found.values)), found.values])
+            best = np.empty(found.count, int)
+            best[found.number[order]] = order
+            middles = places[:, best]
+        return shapely.points(middles.T + 0.5), found.scores

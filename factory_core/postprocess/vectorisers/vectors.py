@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import shapely
 from geopandas import GeoDataFrame
+from scipy import ndimage
 
 from factory_core.kernel.geo import ScoreMap
 
@@ -44,3 +46,40 @@ def by_class(
         geometry=ground,
         crs=str(score_map.geobox.crs),
     )
+
+
+@dataclass(frozen=True)
+class Regions:
+    """The pixels of connected regions of a band, edge to edge, row by row.
+
+    Attributes:
+        rows: `(pixel,)`.
+        columns: `(pixel,)`.
+        values: `(pixel,)` the band's, 1 to 255.
+        number: `(pixel,)` of the region, from 0.
+        count: How many regions there are.
+    """
+
+    rows: np.ndarray
+    columns: np.ndarray
+    values: np.ndarray
+    number: np.ndarray
+    count: int
+
+    def total(self, weights: np.ndarray) -> np.ndarray:
+        """Sum of `weights` `(pixel,)` over each region."""
+        return np.bincount(self.number, weights=weights, minlength=self.count)
+
+    @property
+    def scores(self) -> np.ndarray:
+        """`(region,)` mean in [0, 1]."""
+        pixels = np.bincount(self.number, minlength=self.count)
+        return np.asarray(self.total(self.values) / pixels / 255)
+
+
+def find_regions(band: np.ndarray) -> Regions:
+    """Connected regions of a band `(height, width)` uint8 with a score above 0."""
+    numbers, count = ndimage.label(band)
+    place = np.flatnonzero(band)
+    rows, columns = np.divmod(place, band.shape[1])
+    return Regions(rows, columns, band.ravel()[place], numbers.ravel()[place] - 1, count)
