@@ -59,7 +59,7 @@ class Scene:
     def detecting(self, detections: gpd.GeoDataFrame | None, *, taxonomy: Taxonomy) -> Scene:
         """The same scene with other detections; its labels are not touched."""
         named = _inside(detections, area=self.area, crs=self.crs, columns=["label", "score"])
-        named = in_fixed_order(named.assign(score=named["score"].astype(float)))
+        named = in_fixed_order(named)
         return replace(self, named_detections=named, detections=at_level(named, taxonomy=taxonomy))
 
     @property
@@ -160,14 +160,19 @@ def _inside(
     if frame is None:
         empty = {name: np.empty(0, float if name == "score" else object) for name in columns}
         return gpd.GeoDataFrame(empty, geometry=[], crs=crs)
-    frame = frame[[*columns, "geometry"]].to_crs(crs)
-    frame = frame.set_geometry(frame.make_valid())
+    # Arrays and not frames: a search calls this for every scene of every point.
+    shapes = np.array(frame.geometry if frame.crs == crs else frame.geometry.to_crs(crs), object)
+    wrong = ~shapely.is_valid(shapes)
+    shapes[wrong] = shapely.make_valid(shapes[wrong])
     shapely.prepare(area)
-    shapes = frame.geometry.to_numpy()
-    across = (shapely.get_dimensions(shapes) == 1) & ~shapely.covers(area, shapes)
+    inside = shapely.covers(area, shapes)
+    across = (shapely.get_dimensions(shapes) == 1) & ~inside
     shapes[across] = _cut(shapes[across], area=area)
-    frame = frame.set_geometry(gpd.GeoSeries(shapes, index=frame.index, crs=crs))
-    return frame[shapely.intersects(area, frame.representative_point().array)]
+    points = shapely.point_on_surface(shapes[~inside])
+    inside[~inside] = shapely.intersects(area, points)
+    return gpd.GeoDataFrame(
+        {name: frame[name].to_numpy()[inside] for name in columns}, geometry=shapes[inside], crs=crs
+    )
 
 
 def _cut(lines: np.ndarray, *, area: BaseGeometry) -> np.ndarray:
@@ -182,13 +187,17 @@ def _cut(lines: np.ndarray, *, area: BaseGeometry) -> np.ndarray:
 
 def at_level(named: gpd.GeoDataFrame, *, taxonomy: Taxonomy) -> gpd.GeoDataFrame:
     """The rows of a class at the level of training or below, named by that level."""
-    levelled = named.assign(label=taxonomy.roll_up(named["label"]))
+    levels = taxonomy.roll_up(named["label"])
+    if levels == named["label"].to_list():
+        return named
+    levelled = named.assign(label=levels)
     return levelled[levelled["label"].notna()].reset_index(drop=True)
 
 
 def in_fixed_order(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     """Highest score first, equal scores by place: no result depends on the order of rows."""
-    keys = [frame["label"].to_numpy(str), *frame.bounds.to_numpy().T]
+    bounds = shapely.bounds(frame.geometry.to_numpy()).reshape(-1, 4)
+    keys = [frame["label"].to_numpy(str), *bounds.T]
     if "score" in frame:
         keys.append(-frame["score"].to_numpy(float))
     return frame.iloc[np.lexsort(keys)].reset_index(drop=True)

@@ -53,6 +53,7 @@ def test_measures_what_was_worked_by_hand(world):
         "ap50_95": 1.0,
         "ar": 1.0,
         "pixel_iou": 1.0,
+        "pixel_f1": 1.0,
         "labels": 1,
         "detections": 1,
         "found": 1,

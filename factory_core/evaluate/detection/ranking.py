@@ -13,8 +13,8 @@ from factory_core.evaluate.results import Results
 
 IOUS = tuple(np.linspace(0.5, 0.95, 10).tolist())
 RECALLS = np.linspace(0, 1, 101)
-# Values held at a time, draws by detections by overlaps: 32 MB.
-MOST_VALUES = 4_000_000
+# Values worked on at a time, draws by detections by overlaps: what stays in the cache.
+MOST_VALUES = 200_000
 
 
 @dataclass(frozen=True)
@@ -80,15 +80,22 @@ class Ranking:
             before = np.cumsum(drawn, axis=-1)[:, None, steps]
         else:
             before = np.cumsum(drawn[:, None] * self.counts, axis=-1)[..., steps]
-        precision = np.divide(right, before, out=np.zeros(right.shape), where=before > 0)
+        # Weights are whole: what is not nought is at least 1.
+        precision = right / np.maximum(before, 1)
         best = np.maximum.accumulate(precision[..., ::-1], axis=-1)[..., ::-1]
-        recall = ratio(right, labels[..., None])
-        if not self.every_step:
-            recall = np.searchsorted(RECALLS, recall, side="right") / len(RECALLS)
-        average = np.sum(best * np.diff(recall, axis=-1, prepend=0), axis=-1)
+        recall = right / np.maximum(labels, 1)[..., None]
+        reached = recall if self.every_step else _recalls_up_to(recall) / len(RECALLS)
+        average = np.einsum("...k,...k", best, np.diff(reached, axis=-1, prepend=0))
         average[labels == 0] = np.nan
         last = right[..., -1] if len(steps) else np.zeros(labels.shape)
         return average, ratio(last, labels)
+
+
+def _recalls_up_to(recall: np.ndarray) -> np.ndarray:
+    """How many of `RECALLS` are no larger: `searchsorted` from the right, by arithmetic."""
+    place = (recall * (len(RECALLS) - 1)).astype(np.intp)
+    above = np.append(RECALLS[1:], np.inf)
+    return place + 1 + (above[place] <= recall) - (RECALLS[place] > recall)
 
 
 def rankings(
