@@ -22,18 +22,19 @@ WINDOW_PX = 2048
 
 @dataclass(frozen=True)
 class PixelIou(Metric):
-    """Intersection over union of the pixels that detections and labels cover.
+    """Intersection over union and F1 of the pixels that detections and labels cover.
 
-    The mean over the classes that cover any pixel, and by class.
+    The mean over the classes that cover any pixel (mIoU), and by class.
 
     Source: Everingham et al., The Pascal Visual Object Classes Challenge: A Retrospective
-    (2015), section 4.2.
+    (2015), section 4.2; F1 of pixels is the coefficient of Dice, Ecology 26 (1945), 297.
     """
 
     gives: ClassVar = {
         "pixel_iou": Quantity(
             "Pixel IoU", "pixels of both detections and labels, over pixels of either"
-        )
+        ),
+        "pixel_f1": Quantity("Pixel F1", "harmonic mean of precision and recall of pixels"),
     }
 
     def __call__(self, results: Results) -> Sums:
@@ -43,10 +44,15 @@ class PixelIou(Metric):
 
         def numbers(sums: np.ndarray) -> dict[str, Number]:
             both, either = np.moveaxis(sums.reshape(len(sums), -1, 2), -1, 0)
-            by_class = ratio(both, either)
-            named = {"pixel_iou": Number(mean_where_known(by_class, axis=1), either.sum(axis=1))}
-            for at, name in enumerate(names):
-                named[f"by_class/{name}/pixel_iou"] = Number(by_class[:, at], either[:, at])
+            named: dict[str, Number] = {}
+            # Pixels of detections and of labels, added up, are those of both and of either.
+            for key, by_class in (
+                ("pixel_iou", ratio(both, either)),
+                ("pixel_f1", ratio(2 * both, both + either)),
+            ):
+                named[key] = Number(mean_where_known(by_class, axis=1), either.sum(axis=1))
+                for at, name in enumerate(names):
+                    named[f"by_class/{name}/{key}"] = Number(by_class[:, at], either[:, at])
             return named
 
         return Sums(counts.reshape(len(counts), -1), numbers)
@@ -75,22 +81,22 @@ def count_pixels(scene: Scene, *, classes: Sequence[str]) -> np.ndarray:
         for frame in (scene.detections, scene.labels)
     ]
     trees = [[shapely.STRtree(shapes) for shapes in side] for side in sides]
-    for window in _cut_apart(scene.geobox):
+    for window in cut_apart(scene.geobox):
         outline = footprint(window)
         area = scene.area.intersection(outline)
         if area.is_empty:
             continue
-        inside = _mask(np.array([area]), window=window)
+        inside = cover(np.array([area]), window=window)
         for index in range(len(classes)):
             found, true = (
-                _mask(side[index][tree[index].query(outline)], window=window) & inside
+                cover(side[index][tree[index].query(outline)], window=window) & inside
                 for side, tree in zip(sides, trees, strict=True)
             )
             counts[index] += np.sum(found & true), np.sum(found | true)
     return counts
 
 
-def _cut_apart(scene: GeoBox) -> Iterator[GeoBox]:
+def cut_apart(scene: GeoBox) -> Iterator[GeoBox]:
     """Windows that cover every pixel once; the last of a row or column is smaller."""
     height, width = scene.shape
     for row in range(0, height, WINDOW_PX):
@@ -99,7 +105,8 @@ def _cut_apart(scene: GeoBox) -> Iterator[GeoBox]:
             yield window_at(scene, row=row, column=column, shape=shape)
 
 
-def _mask(shapes: np.ndarray, *, window: GeoBox) -> np.ndarray:
+def cover(shapes: np.ndarray, *, window: GeoBox) -> np.ndarray:
+    """`(height, width)` whether the centre of a pixel lies in any of the shapes."""
     shapes = shapes[~shapely.is_empty(shapes)]
     if not len(shapes):
         return np.zeros(window.shape, bool)
