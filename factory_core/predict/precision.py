@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -86,11 +87,12 @@ class Float16(Precision):
 
     def convert(self, model: Path, out: Path, *, windows: Iterable[np.ndarray]) -> None:  # noqa: ARG002
         """Write what lies between the first and the last convolution in 16 bits."""
-        onnx = _onnx(self.name)
-        from onnxruntime.transformers.float16 import (
-            DEFAULT_OP_BLOCK_LIST,
-            convert_float_to_float16,
-        )
+        with _imports(self.name):
+            import onnx
+            from onnxruntime.transformers.float16 import (
+                DEFAULT_OP_BLOCK_LIST,
+                convert_float_to_float16,
+            )
 
         graph = onnx.load(model)
         _name_nodes(graph)
@@ -138,9 +140,10 @@ class Int8(Precision):
 
     def convert(self, model: Path, out: Path, *, windows: Iterable[np.ndarray]) -> None:
         """Write what lies between the first and the last convolution in 8 bits."""
-        onnx = _onnx(self.name)
-        from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
-        from onnxruntime.quantization.quant_utils import add_infer_metadata
+        with _imports(self.name):
+            import onnx
+            from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
+            from onnxruntime.quantization.quant_utils import add_infer_metadata
 
         graph = onnx.load(model)
         with tempfile.TemporaryDirectory(dir=out.parent, prefix=".int8-") as name:
@@ -187,15 +190,17 @@ class _Windows:
         return 0
 
 
-def _onnx(precision: str) -> Any:
+@contextmanager
+def _imports(precision: str) -> Iterator[None]:
+    """Say what is missing, where a package is that only a change of models needs."""
     try:
-        import onnx
+        yield
     except ModuleNotFoundError as error:
         raise ConfigError(
-            f"`predict.precision` {precision} changes models, for which the package 'onnx' is "
-            "needed: `pip install 'factory-core[train]'`, or choose precision=float32."
+            f"`predict.precision` {precision} changes models, for which the package "
+            f"{error.name!r} is needed. Do `pip install 'factory-core[train]' {error.name}`, or "
+            "choose precision=float32."
         ) from error
-    return onnx
 
 
 def _simplify(model: Path, out: Path) -> None:
