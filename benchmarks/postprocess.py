@@ -1,4 +1,4 @@
-"""Seconds of each post-processing at growing numbers of objects, and over other ways to do the same.
+"""Seconds of each post-processing at growing numbers of objects, and over other ways to do it.
 
     python benchmarks/postprocess.py                     # 10,000, 100,000 and 1,000,000 objects
     python benchmarks/postprocess.py --most 100000       # up to 100,000
@@ -129,10 +129,10 @@ def measure(
     if name in PLAIN:
         way: Way = partial(time_of, lambda objects: PLAIN[name](objects, node))
         seconds["plain"] = timed(way, takes, numbers, cap_s=other_cap_s)
-    for library in OTHERS.get(name, ()) if others else ():
-        assert others is not None
-        way = partial(others.time_of, library, name, node)
-        seconds[library] = timed(way, takes, numbers, cap_s=other_cap_s)
+    if others:
+        for library in OTHERS.get(name, ()):
+            way = partial(others.time_of, library, name, node)
+            seconds[library] = timed(way, takes, numbers, cap_s=other_cap_s)
     growth = growth_of(numbers, seconds["ours"])
     ratios = {way: ratio_of(seconds[way], seconds["ours"]) for way in seconds if way != "ours"}
     plain = ratios.pop("plain", None)

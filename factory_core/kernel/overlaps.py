@@ -185,7 +185,8 @@ def find_pairs(
     two = one if left is right else measure(right)
     found = [np.empty((2, 0), int)]
     for start in range(0, len(left), BLOCK):
-        first, second = tree.query(left[start : start + BLOCK]) + [[start], [0]]
+        first, second = tree.query(left[start : start + BLOCK])
+        first = first + start
         if left is right:
             once = first > second
             first, second = first[once], second[once]
