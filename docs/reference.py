@@ -29,6 +29,7 @@ def on_files(files: Files, config: object) -> Files:
         "reference/commands.md": _commands(),
         "reference/parts.md": _parts(),
         "reference/formats.md": _formats(),
+        "reference/metrics.md": _metrics(),
         "reference/kernel.md": _kernel(),
         "reference/stages.md": _stages(),
         "decisions/index.md": _decisions(),
@@ -124,6 +125,27 @@ def _formats() -> Iterator[str]:
             yield ""
         else:
             yield "It holds everything.\n"
+
+
+def _metrics() -> Iterator[str]:
+    yield "# Metrics\n"
+    yield (
+        "What `factory evaluate` measures, by the parts that `evaluate.metrics` chooses. Every "
+        "number stands in `metrics.json` under its name, also by class, size or level where the "
+        "part gives that, and in `intervals.json` with the interval of 95 % that drawing the "
+        "scenes again gives, and with the samples that it rests on. One with fewer samples than "
+        "`evaluate.min_labels` is null, and its note says how many there are. There is no limit "
+        "of detections a scene: COCO's of 100 would drop most of one silently.\n"
+    )
+    for part in list_parts("metric"):
+        module, _, name = part.target.rpartition(".")
+        metric = getattr(import_module(module), name)
+        yield f"## {part.name}\n\n*{part.help}*\n\n{_docstring(part.target)}\n"
+        yield "| number | title | what it says | best |\n| --- | --- | --- | --- |"
+        for number, quantity in metric.gives.items():
+            best = "" if quantity.best is None else f"{quantity.best:g}"
+            yield f"| `{number}` | {quantity.title} | {quantity.meaning} | {best} |"
+        yield ""
 
 
 def _docstring(target: str) -> str:
