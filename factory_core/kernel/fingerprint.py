@@ -48,7 +48,7 @@ def fingerprint(stage: str, *, targets: list[str], root: Path = Path()) -> str:
     for name, file in sorted(_reachable(start, root=root).items()):
         digest.update(f"{name}\n{_code_of(file.read_text(encoding='utf-8'))}\n".encode())
     for file in sorted((PACKAGE / stage).glob("*.*")):
-        if file.suffix not in (".py", ".pyc"):
+        if file.is_file() and file.suffix not in (".py", ".pyc"):
             digest.update(file.name.encode() + file.read_bytes())
     return digest.hexdigest()[:12]
 

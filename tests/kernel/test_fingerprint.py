@@ -53,6 +53,12 @@ def test_changes_with_the_code_of_the_stage(package, file, text, changes):
     assert (of_predict() != before) is changes
 
 
+def test_a_folder_of_another_tool_beside_the_stage_is_no_code(package):
+    before = of_predict()
+    (package / "predict" / ".mypy_cache").mkdir()
+    assert of_predict() == before
+
+
 def test_counts_the_detector_s_own_modules(package, tmp_path):
     own = tmp_path / "detector"
     (own / "boats").mkdir(parents=True)
