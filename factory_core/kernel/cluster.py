@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import pickle
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
@@ -24,6 +25,7 @@ from factory_core.kernel.jobs import Task
 ROOM = 2000
 FINISH_FIRST = 1
 KEPT = "What was finished is kept: start the stage again."
+_SUBMITTED: dict[str, tuple[ExitStack, distributed.Client]] = {}
 
 
 @contextmanager
@@ -55,12 +57,31 @@ def local(workers: int, *, resources: Mapping[str, float]) -> Iterator[distribut
 
 
 @contextmanager
-def submitted(cluster: Any, *, jobs: int) -> Iterator[distributed.Client]:
-    """A client of a cluster whose workers are jobs in a queue; `jobs` of them are kept running."""
-    with cluster:
+def submitted(name: str, make: Callable[[], Any], *, jobs: int) -> Iterator[distributed.Client]:
+    """A client of a cluster whose workers are jobs in a queue; `jobs` of them are kept running.
+
+    It stays until `end_submitted`: a stage asks several times, and waits in the queue once.
+
+    Args:
+        name: Which cluster: the same name, the same jobs.
+        make: Makes the cluster of dask-jobqueue.
+        jobs: How many to submit.
+    """
+    if name not in _SUBMITTED:
+        stack = ExitStack()
+        cluster = stack.enter_context(make())
         cluster.adapt(minimum_jobs=jobs, maximum_jobs=jobs)
-        with distributed.Client(cluster, set_as_default=False) as client:
-            yield client
+        client = stack.enter_context(distributed.Client(cluster, set_as_default=False))
+        _SUBMITTED[name] = (stack, client)
+    yield _SUBMITTED[name][1]
+
+
+@atexit.register
+def end_submitted() -> None:
+    """Cancel the jobs of this process."""
+    while _SUBMITTED:
+        _, (stack, _) = _SUBMITTED.popitem()
+        stack.close()
 
 
 @contextmanager

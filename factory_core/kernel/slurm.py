@@ -18,7 +18,8 @@ from factory_core.kernel.resources import check_resources, needs_of, sum_up
 class Slurm(Compute):
     """Work in jobs of a Slurm cluster, one Dask worker each; a job that ends early comes again.
 
-    The stage itself runs where jobs are submitted, and its scheduler with it. All nodes see the
+    Jobs are submitted when a stage first has work, and cancelled when it ends. The stage itself
+    runs where jobs are submitted, and its scheduler with it. All nodes see the
     detector and its environment at the same place. Needs the extra `cluster` (dask-jobqueue).
 
     Args:
@@ -88,5 +89,5 @@ class Slurm(Compute):
             return nullcontext(Here())
         from factory_core.kernel.cluster import submitted, work_on
 
-        opened = submitted(self.cluster(), jobs=self.jobs)
+        opened = submitted(repr(self), self.cluster, jobs=self.jobs)
         return work_on(opened, needs=needs_of(self.resources, label), wait_s=self.wait_s)

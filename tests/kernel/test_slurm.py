@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from factory_core.kernel import config
+from factory_core.kernel.cluster import end_submitted
 from factory_core.kernel.errors import ComputeError, ConfigError
 from factory_core.kernel.parts import load_part
 from factory_core.kernel.slurm import Slurm
@@ -87,6 +88,11 @@ def test_work_is_done_by_submitted_jobs(needs_jobqueue, tmp_path, monkeypatch):
         logs=tmp_path / "logs",
         resources={"predict": {"GPU": 1}},
     )
-    assert machine.map(square, [3, 1, 2], label="predict test") == [9, 1, 4]
+    try:
+        assert machine.map(square, [3, 1, 2], label="predict test") == [9, 1, 4]
+        (tmp_path / "bin/sbatch").unlink()  # a second time would find no sbatch
+        assert machine.map(square, [5], label="write test") == [25]
+    finally:
+        end_submitted()
     assert "#SBATCH --mem=954M" in (tmp_path / "job.sh").read_text()
     assert (tmp_path / "cancelled").read_text() == "4711\n"
