@@ -2,6 +2,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import pandas as pd
 import pystac
 import pytest
 from geopandas.testing import assert_geodataframe_equal
@@ -17,6 +18,10 @@ from factory_core.kernel.errors import (
     SceneError,
     SelectionError,
 )
+from factory_core.kernel.parts import load_part
+from factory_core.predict.change import change_models
+from factory_core.predict.settings import read_settings
+from tests.onnx_models import write_box_model
 
 
 def bundle(config, out="bundle", *, weights=None):
@@ -63,6 +68,34 @@ def test_members_keep_their_weights(detector):
     assert load_detector(folder).engine.ensemble.weights == (0.5, 0.25, 0.25)
     predict_bundle(folder, folder / "self_test/scene.tif", out=Path("found.geojson"))
     expected = io.read_vectors(folder / "self_test/expected.geojson")
+    assert_geodataframe_equal(io.read_vectors(Path("found.geojson")), expected)
+
+
+@pytest.mark.parametrize("detector", ["boxes"], indirect=True)
+def test_the_models_run_in_the_numbers_that_were_measured(detector, tmp_path):
+    write_box_model(Path("models/0/model.onnx"), blur=0.1)
+    table = io.read_table(Path("selection/selection.parquet"))
+    val = table.iloc[:1].assign(split="val", block=2)
+    io.write_by_scene([pd.concat([table, val])], Path("selection/selection.parquet"))
+    detector.predict.precision = load_part("precision", "int8") | {"max_score_loss": 0.2}
+    folder = bundle(detector)
+    settings = read_settings(detector)
+    (of_predict,) = change_models(
+        [Path("models/0/model.onnx")],
+        settings,
+        models=Path("models"),
+        scenes=Path("processed"),
+        selection=Path("selection"),
+        folder=tmp_path / "changed",
+    )
+    assert (folder / "models/0/model.onnx").read_bytes() == of_predict.read_bytes()
+    loss = io.read_json(folder / "precision.json")
+    assert loss == io.read_json(tmp_path / "changed/precision.json")
+    assert f"{loss['mean']:.4f} in the mean" in (folder / "README.md").read_text()
+    assert load_detector(folder).engine.settings.precision.name == "int8"
+    predict_bundle(folder, folder / "self_test/scene.tif", out=Path("found.geojson"))
+    expected = io.read_vectors(folder / "self_test/expected.geojson")
+    assert len(expected)
     assert_geodataframe_equal(io.read_vectors(Path("found.geojson")), expected)
 
 
