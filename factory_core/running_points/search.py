@@ -18,7 +18,7 @@ from factory_core.kernel import config, io
 from factory_core.kernel.errors import ConfigError, OutputError, SelectionError
 from factory_core.kernel.geo import ScoreMap
 from factory_core.postprocess.predictions import KINDS, find_predictions, read_predictions
-from factory_core.running_points.ask import ask
+from factory_core.running_points.ask import ask, build_sampler
 from factory_core.running_points.choose import Tried, rank
 from factory_core.running_points.evaluator import Evaluator
 from factory_core.running_points.kept import FILE, Kept, Numbers
@@ -55,6 +55,8 @@ def search(file: Path, *, promote: int = 0) -> Iterator[str]:
     scenes = _find_scenes(plan)
     space = Space(wanted, takes=KINDS[scenes[0].path.suffix])
     _check_current(space.config, plan)
+    if not isinstance(wanted.sampler, str):
+        build_sampler(wanted)  # refuses what it cannot take, before anything is measured
     ruler = _read_ruler(space.config, plan)
     out = FOLDER / plan.name
     key = _key(space, ruler, scenes)
