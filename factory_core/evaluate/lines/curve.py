@@ -20,7 +20,10 @@ def relaxed_rows(results: Results) -> list[dict[str, Any]]:
     one point without either, as `plots.precision_recall_rows`.
     """
     scores = results.detections.score
-    least = np.unique(np.quantile(scores, np.linspace(0, 1, POINTS))) if len(scores) else []
+    least = scores
+    if len(scores) > POINTS:
+        least = np.quantile(scores, np.linspace(0, 1, POINTS))
+    least = np.unique(least)
     once = np.ones((1, len(results.scenes)))
     rows: list[dict[str, Any]] = []
     points = [RelaxedLines()(_at_least(results, score))(once) for score in least[::-1]]

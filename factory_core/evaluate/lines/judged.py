@@ -48,10 +48,12 @@ def _beside(lines: np.ndarray, others: np.ndarray, *, within_m: float, share: fl
 def _nearest(lines: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Number of the other line nearest to the middle of each, where there is any to be right."""
     middles = shapely.line_interpolate_point(_longest_part(lines), 0.5, normalized=True)
-    return shapely.STRtree(others).query_nearest(middles, all_matches=False)[1]
+    near: np.ndarray = shapely.STRtree(others).query_nearest(middles, all_matches=False)[1]
+    return near
 
 
 def _longest_part(lines: np.ndarray) -> np.ndarray:
     parts, line = shapely.get_parts(lines, return_index=True)
     order = np.lexsort([-shapely.length(parts), line])
-    return parts[order[np.unique(line[order], return_index=True)[1]]]
+    longest: np.ndarray = parts[order[np.unique(line[order], return_index=True)[1]]]
+    return longest
