@@ -24,8 +24,8 @@ def shown():
     revisions = [one.revs[0] for state in states for one in state.experiments or ()]
     return {
         one.name: (
-            one.data.metrics[METRICS].data,
-            one.data.params["params.yaml"].data,
+            one.data.metrics[METRICS]["data"],
+            one.data.params["params.yaml"]["data"],
             one.rev,
         )
         for one in revisions
