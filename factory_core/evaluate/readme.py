@@ -16,6 +16,8 @@ COLUMNS = {
     "ap50": "AP50",
     "ap50_95": "AP50:95",
     "pixel_iou": "pixel IoU",
+    "relaxed_f1": "relaxed F1",
+    "apls": "APLS",
     "labels": "labels",
     "detections": "detections",
 }
@@ -60,7 +62,7 @@ def table(metrics: dict[str, Any], *, split: str) -> str:
         f"| class | {' | '.join(columns.values())} |",
         f"| --- | {' | '.join('---:' for _ in columns)} |",
         *(
-            f"| {name} | {' | '.join(_cell(row[key]) for key in columns)} |"
+            f"| {name} | {' | '.join(_cell(row.get(key)) for key in columns)} |"
             for name, row in rows.items()
         ),
     ]

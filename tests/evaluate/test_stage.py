@@ -318,6 +318,24 @@ def test_a_damaged_scene_leaves_the_last_evaluation_as_it_was(world):
     assert _contents(made.paths["out"]) == before
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        pytest.param("relaxed_lines", "reads lines, and the detections are polygon", id="no lines"),
+        pytest.param("of_score_maps", "reads score maps, and the model gives", id="no score map"),
+    ],
+)
+def test_a_metric_says_what_it_misses(world, monkeypatch, name, message):
+    made = world().add(labels=LABELS, detections=DETECTIONS)
+    if name == "of_score_maps":
+        monkeypatch.setattr("factory_core.evaluate.pixels.PixelIou.reads", "score_map")
+    else:
+        made.metrics = (name,)
+    with pytest.raises(ConfigError, match=rf"evaluate\.metrics.*{message}"):
+        made.run()
+    assert not made.paths["out"].exists()
+
+
 def test_a_missing_context_is_named(world):
     made = world().add(labels=LABELS, detections=DETECTIONS)
     table = made.paths["catalogue"] / "scenes.parquet"
