@@ -103,6 +103,7 @@ def test_takes_an_experiment_by_its_name(told):
     assert told("tried", "v2")["verdict"]["outcome"] == "better"
 
 
+@pytest.mark.slow
 def test_refuses_to_decide_by_a_number_that_there_is_not(told):
     with pytest.raises(ConfigError, match=r"No number 'recal'.*'recall'"):
         told("fewer", "v2", by="recal")
@@ -148,6 +149,7 @@ def test_writes_the_objects_that_differ(told, tmp_path):
         assert frame["score"].isna().sum() == 8
 
 
+@pytest.mark.slow
 def test_the_page_needs_nothing_beside_itself_and_escapes_names(versions, tmp_path):
     git(versions, "tag", "-f", "a<b>&c", "v1")
     out = tmp_path / "compare.html"
@@ -201,6 +203,7 @@ def test_refuses_another_split(told):
         told("v1", "v2", split="train")
 
 
+@pytest.mark.slow
 def test_says_what_is_missing_in_the_cache(versions, told):
     files = open_revision(versions, "v1").files
     md5 = files.info("data/detections/test.parquet")["md5"]
