@@ -193,4 +193,7 @@ def _matched_any(results: Results, iou: float) -> np.ndarray:
     fine = (results.label_kind(level)[pairs.label] != NONE) & (
         results.detection_kind(level)[pairs.detection] != NONE
     )
-    return match_greedily(pairs.where(fine), ious=[iou], detections=len(results.detections))[0]
+    label_of: np.ndarray = match_greedily(
+        pairs.where(fine), ious=[iou], detections=len(results.detections)
+    )[0]
+    return label_of
