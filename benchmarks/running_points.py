@@ -59,7 +59,7 @@ def clone(detector: Path, folder: Path) -> Path:
     """A clone with what DVC keeps of the commit, so that the detector itself is not touched."""
     place = Workplace(detector, folder, git("rev-parse", "HEAD", root=detector))
     place.open()
-    timed([sys.executable, "-m", "dvc", "checkout", "--quiet"], root=place.work)
+    timed([sys.executable, "-m", "dvc", "checkout", "--quiet", "--allow-missing"], root=place.work)
     return place.work
 
 

@@ -104,7 +104,8 @@ def _check_out() -> None:
         stages = _stages(repo)
         made = {out.fs_path for stage in stages.values() for out in stage.outs}
         needed = sorted({d.fs_path for s in stages.values() for d in s.deps} - made)
-        targets = [os.path.relpath(path) for path in needed]
+        # Files that are there are Git's, params.yaml say.
+        targets = [os.path.relpath(path) for path in needed if not Path(path).is_file()]
         try:
             repo.checkout(targets=targets, recursive=True, force=True)
         except Exception as error:
