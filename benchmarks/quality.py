@@ -43,7 +43,7 @@ from factory_core.postprocess import stage as postprocess
 ROOT = Path(__file__).parents[1]
 FILES = Path(__file__).parent / "quality"
 SEEDS = (0, 1, 2)
-STEPS = 200  # rounded up to whole epochs
+STEPS = 150  # rounded up to whole epochs
 BATCH = 4
 THRESHOLDS = tuple(round(0.05 * number, 2) for number in range(1, 16))
 STAGES_OF_DATA = ("catalogue", "select", "process", "dataset")
