@@ -60,7 +60,7 @@ class Slurm(Compute):
             ComputeError: dask-jobqueue is not installed.
         """
         try:
-            from dask_jobqueue import SLURMCluster
+            from dask_jobqueue.slurm import SLURMCluster
         except ModuleNotFoundError as error:
             raise ComputeError(
                 "`compute: slurm` needs dask-jobqueue, which is not installed. Install the extra "
