@@ -54,8 +54,8 @@ class Space:
         takes: What predict wrote: `ScoreMap`, or `GeoDataFrame` for candidates.
 
     Raises:
-        ConfigError: A key is no running point's, or names a part that is not in the chain, or a
-            value is refused by its part.
+        ConfigError: A key is no running point's, or names a part that is not in the chain, a
+            value is refused by its part, or a grid has no end.
     """
 
     def __init__(self, wanted: Wanted, *, takes: type) -> None:
@@ -65,6 +65,8 @@ class Space:
         self._shapes: set[tuple[str, ...]] = set()
         self._tried = wanted.space
         _check_rooms(wanted)
+        if wanted.sampler == "grid":
+            _check_grid(wanted)
         self.bases = {
             written(group): config.compose(overrides=self._common(group))
             for group in self._groups()
@@ -111,24 +113,8 @@ class Space:
         return Point(kept, chain)
 
     def grid(self) -> list[Point]:
-        """Every point, those that share parts beside each other.
-
-        Raises:
-            ConfigError: A range has no step, or there are too many.
-        """
-        endless = [key for key, tried in self._tried.items() if tried.all_values is None]
-        if endless:
-            raise ConfigError(
-                f"A grid needs a `step` in the range of {', '.join(endless)}; or take "
-                "`sampler: random` and say how many `points`."
-            )
+        """Every point, those that share parts beside each other."""
         values = {key: tried.all_values or [] for key, tried in self._tried.items()}
-        count = math.prod(map(len, values.values()))
-        if count > MOST:
-            raise ConfigError(
-                f"The grid has {count:,} points; {MOST:,} are the most. Take larger steps, or "
-                "`sampler: random` and say how many `points`."
-            )
         combined = itertools.product(*values.values())
         return in_order(self.place(dict(zip(values, one, strict=True))) for one in combined)
 
@@ -191,6 +177,22 @@ def _check_rooms(wanted: Wanted) -> None:
         else:
             continue
         raise ConfigError(f"`space.{key}` is no part of a running point: {reason}.")
+
+
+def _check_grid(wanted: Wanted) -> None:
+    """Refuse a grid of a range without a step, or of too many points."""
+    endless = [key for key, tried in wanted.space.items() if tried.all_values is None]
+    if endless:
+        raise ConfigError(
+            f"A grid needs a `step` in the range of {', '.join(endless)}; or take "
+            "`sampler: random` and say how many `points`."
+        )
+    count = math.prod(len(tried.all_values or ()) for tried in wanted.space.values())
+    if count > MOST:
+        raise ConfigError(
+            f"The grid has {count:,} points; {MOST:,} are the most. Take larger steps, or "
+            "`sampler: random` and say how many `points`."
+        )
 
 
 def _check_keys(wanted: Wanted, sections: Sequence[dict[str, Any]]) -> None:

@@ -111,6 +111,7 @@ def test_what_points_begin_with_alike_is_worked_out_once(detector):
     assert thresholds == sorted(thresholds), "points of a branch come one after the other"
 
 
+@pytest.mark.slow
 def test_without_memory_the_numbers_are_the_same(detector, monkeypatch):
     _, table = searched(write_points(detector))
     monkeypatch.setattr(search, "Prefixes", lambda _: evaluator.Prefixes(0))
@@ -146,6 +147,7 @@ def test_a_search_that_was_killed_repeats_nothing(detector, monkeypatch):
     assert done == 10
 
 
+@pytest.mark.slow
 def test_a_half_written_line_is_not_read(detector):
     searched(write_points(detector))
     kept = detector / "running_points/first/kept.jsonl"
@@ -155,6 +157,7 @@ def test_a_half_written_line_is_not_read(detector):
     assert table["f1"].notna().all()
 
 
+@pytest.mark.slow
 def test_a_finer_grid_takes_what_is_kept_and_other_predictions_do_not(detector):
     searched(write_points(detector))
     finer = "{postprocess.tasks.threshold.min_score: {low: 0.3, high: 0.7, step: 0.1}," + (
@@ -326,6 +329,7 @@ def test_says_how_close_the_best_came(detector):
     assert "No point will do" in (detector / "running_points/first/report.html").read_text()
 
 
+@pytest.mark.slow
 def test_a_metric_with_too_few_samples_is_none(detector):
     text = (detector / "conf/config.yaml").read_text()
     (detector / "conf/config.yaml").write_text(text.replace("min_labels: 1", "min_labels: 999"))
@@ -358,6 +362,7 @@ def test_refuses_empty_and_missing_predictions(detector):
         list(search.search(write_points(detector)))
 
 
+@pytest.mark.slow
 def test_refuses_a_selection_without_val(detector):
     selection = detector / "data/selection/selection.parquet"
     table = io.read_table(selection)
