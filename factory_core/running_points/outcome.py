@@ -11,7 +11,6 @@ from typing import Any
 
 import pandas as pd
 
-from factory_core.kernel import io
 from factory_core.kernel.errors import ConfigError
 from factory_core.running_points.choose import Tried, nearest_miss, pareto_front, rank
 from factory_core.running_points.compare import Standing, stand_beside_best
@@ -19,7 +18,6 @@ from factory_core.running_points.evaluator import Evaluator
 from factory_core.running_points.plan import Plan, Wanted
 from factory_core.tune.values import written
 
-TABLE = "points"
 # Points that are compared with the best one, itself among them.
 COMPARED = 6
 
@@ -128,19 +126,6 @@ def _column(values: Sequence[Any]) -> Any:
     ):
         return pd.array(values, dtype="Float64")
     return [None if value is None else written(value) for value in values]
-
-
-def write_outcome(outcome: Outcome, *, detector: str, folder: Path) -> None:
-    """Write the table, the pictures and the page."""
-    from factory_core.running_points.page import draw, render
-
-    io.write_table(outcome.table, folder / f"{TABLE}.parquet")
-    outcome.table.to_csv(folder / f"{TABLE}.csv", index=False)
-    pictures = draw(outcome)
-    for name, picture in pictures.items():
-        (folder / f"{name}.png").write_bytes(picture)
-    page = render(outcome, pictures, detector=detector)
-    (folder / "report.html").write_text(page, encoding="utf-8")
 
 
 def describe(outcome: Outcome, *, folder: Path) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from omegaconf import OmegaConf
 from PIL import Image
 
+from factory_core.kernel import io
 from factory_core.running_points.charts import (
     choose_axes,
     draw_front,
@@ -24,9 +26,21 @@ from factory_core.running_points.points import SECTION
 from factory_core.running_points.sensitivity import Effect, effects, interaction
 from factory_core.tune.values import written
 
+TABLE = "points"
 SCREEN_DPI = 96
 # Rows of a front that are shown; all are in the table.
 MOST_ROWS = 25
+
+
+def write_outcome(outcome: Outcome, *, detector: str, folder: Path) -> None:
+    """Write the table, the pictures and the page."""
+    io.write_table(outcome.table, folder / f"{TABLE}.parquet")
+    outcome.table.to_csv(folder / f"{TABLE}.csv", index=False)
+    pictures = draw(outcome)
+    for name, picture in pictures.items():
+        (folder / f"{name}.png").write_bytes(picture)
+    page = render(outcome, pictures, detector=detector)
+    (folder / "report.html").write_text(page, encoding="utf-8")
 
 
 def draw(outcome: Outcome) -> dict[str, bytes]:

@@ -23,7 +23,8 @@ from factory_core.running_points.choose import Tried, rank
 from factory_core.running_points.evaluator import Evaluator
 from factory_core.running_points.kept import FILE, Kept, Numbers
 from factory_core.running_points.measure import Ruler, needed
-from factory_core.running_points.outcome import Outcome, describe, write_outcome
+from factory_core.running_points.outcome import Outcome, describe
+from factory_core.running_points.page import write_outcome
 from factory_core.running_points.plan import SPLIT, Plan, read_points
 from factory_core.running_points.points import SECTION, Point, Space
 from factory_core.running_points.prefixes import Prefixes, SceneFile

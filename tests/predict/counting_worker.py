@@ -7,7 +7,6 @@ from pathlib import Path
 import factory_core.predict.stage  # noqa: F401 - all of it, before there is work
 from factory_core.predict import engine, layout
 
-layout.BLOCK_PX = 30
 compute = engine.Engine.compute
 
 
@@ -17,7 +16,7 @@ def dask_setup(worker):
 
 
 def count(name):
-    """Write a line before each block."""
+    """Make blocks small, and write a line before each."""
 
     def counted(self, plan, block, *, folder):
         if engine._file(folder, block).exists():
@@ -27,4 +26,5 @@ def count(name):
         time.sleep(float(os.environ["BLOCK_S"]))
         compute(self, plan, block, folder=folder)
 
+    layout.BLOCK_PX = 30
     engine.Engine.compute = counted

@@ -30,9 +30,8 @@ STAGE = """
 import sys
 from pathlib import Path
 from omegaconf import OmegaConf
-from factory_core.predict import layout, stage
+from factory_core.predict import stage
 from tests.predict import counting_worker
-layout.BLOCK_PX = 30
 counting_worker.count("coordinator")
 folder = Path(sys.argv[2])
 stage.run(OmegaConf.load(sys.argv[1]), models=folder / "models", scenes=folder / "processed",
