@@ -26,11 +26,6 @@ pkill -P "$(cat "{folder}/pid")"
 """
 
 
-@pytest.fixture
-def needs_jobqueue():
-    pytest.importorskip("dask_jobqueue", reason="needs dask-jobqueue: the extra `cluster`")
-
-
 def test_names_the_extra_when_it_is_not_installed(monkeypatch):
     monkeypatch.setitem(sys.modules, "dask_jobqueue", None)
     with pytest.raises(ComputeError, match=r"factory-core\[cluster\]"):
@@ -43,7 +38,7 @@ def test_refuses_a_misspelt_work():
         config.build(node, where="compute")
 
 
-def test_the_job_asks_for_what_the_yaml_says(needs_jobqueue):
+def test_the_job_asks_for_what_the_yaml_says():
     machine = Slurm(
         queue="gpu",
         account="mapping",
@@ -73,7 +68,7 @@ def test_the_job_asks_for_what_the_yaml_says(needs_jobqueue):
 
 
 @pytest.mark.slow
-def test_work_is_done_by_submitted_jobs(needs_jobqueue, tmp_path, monkeypatch):
+def test_work_is_done_by_submitted_jobs(tmp_path, monkeypatch):
     for name, text in (("sbatch", SBATCH), ("scancel", SCANCEL)):
         command = tmp_path / "bin" / name
         command.parent.mkdir(exist_ok=True)

@@ -42,7 +42,7 @@ class RelaxedLines(Metric):
             "Quality", "right length over right, false and missed length together"
         ),
         "length_error": Quantity(
-            "Length error", "detected length less labelled length, over labelled length", 0.0
+            "Length error", "detected length less labelled length, over labelled length", None
         ),
         "labelled_m": Quantity("Labelled metres", "length of the labels", None),
         "detected_m": Quantity("Detected metres", "length of the detections", None),
