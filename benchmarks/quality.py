@@ -88,7 +88,7 @@ DETECTORS = {
         iou=0.5,
         models={
             "ours: centernet, efficientnet_lite0": ("model=centernet",),
-            "keras-hub RetinaNet, resnet18": ("model=hub_retinanet",),
+            "keras-hub RetinaNet, resnet18": ("model=hub_retinanet", "model.anchor_size=2.0"),
         },
     ),
     "trees": Detector(

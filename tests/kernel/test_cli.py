@@ -48,7 +48,7 @@ def test_an_error_has_no_traceback(tmp_path):
 def test_parts_as_json_is_an_array_with_fields_and_help(tmp_path):
     done = factory("parts", "compute", "--json", cwd=tmp_path)
     listed = json.loads(done.stdout)
-    assert [part["name"] for part in listed] == ["dask", "local"]
+    assert [part["name"] for part in listed] == ["dask", "local", "slurm"]
     assert listed[1]["fields"] == {"workers": 1}
     assert listed[1]["help"]
 

@@ -37,7 +37,7 @@ def datasets(tmp_path_factory):
     return root
 
 
-@pytest.fixture(scope="module", params=TASKS)
+@pytest.fixture(scope="module", params=[pytest.param("boxes", marks=pytest.mark.slow), "score_map"])
 def trained(request, datasets, tmp_path_factory):
     """Task, folder of a finished training."""
     root = tmp_path_factory.mktemp("trained")

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from factory_core.dataset.augmentations.interface import Augmentation, Chance
 from factory_core.dataset.augmentations.pixels import mean_of_bands, with_pixels
 from factory_core.dataset.sample import Sample
-from factory_core.kernel.limits import check_within
+from factory_core.kernel.limits import check_at_least
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,7 @@ class BandDropout(Augmentation):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_within(1, np.inf, most=self.most)
+        check_at_least(1, most=self.most)
 
     def change(self, sample: Sample, chance: Chance) -> Sample:
         """`sample` with fewer bands that differ from pixel to pixel."""

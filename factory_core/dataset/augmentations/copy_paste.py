@@ -12,7 +12,7 @@ from scipy import ndimage
 from factory_core.dataset.augmentations.interface import Augmentation, Chance
 from factory_core.dataset.augmentations.mixing import Rectangle, join
 from factory_core.dataset.sample import Boxes, Labels, OrientedBoxes, Sample
-from factory_core.kernel.limits import check_within
+from factory_core.kernel.limits import check_at_least
 
 # Windows that are looked at for objects, and places that are tried for each object.
 DRAWS = 4
@@ -40,7 +40,7 @@ class CopyPaste(Augmentation):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_within(1, np.inf, most=self.most)
+        check_at_least(1, most=self.most)
 
     def change(self, sample: Sample, chance: Chance) -> Sample:
         """`sample` with objects of another one."""

@@ -9,7 +9,7 @@ import numpy as np
 from factory_core.dataset.augmentations.interface import Augmentation, Chance
 from factory_core.dataset.augmentations.pixels import with_pixels
 from factory_core.dataset.sample import Sample
-from factory_core.kernel.limits import check_within
+from factory_core.kernel.limits import check_at_least, check_within
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Shadow(Augmentation):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_within(0, 1, darkest=self.darkest)
-        check_within(0.01, np.inf, edge_px=self.edge_px)
+        check_at_least(0.01, edge_px=self.edge_px)
 
     def change(self, sample: Sample, chance: Chance) -> Sample:
         """`sample` in part in the shadow, with the same labels."""
