@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import optuna
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.trial import Trial, TrialState
 
 from factory_core.kernel import config
 from factory_core.kernel.errors import ConfigError
@@ -19,7 +19,6 @@ from factory_core.running_points.points import Point, Space, in_order
 
 # Draws without a new point after which a space is taken for exhausted.
 PATIENCE = 1000
-MISSES = "misses"
 
 
 def ask(
@@ -75,7 +74,7 @@ def _ask_optuna(
 
 
 def build_sampler(wanted: Wanted) -> Any:
-    """The sampler of Optuna that a plan names; it hears of the constraints where it can.
+    """The sampler of Optuna that a plan names.
 
     A sampler without a seed gets that of the plan, so that a search that was killed asks for the
     same points again, which are kept.
@@ -85,16 +84,9 @@ def build_sampler(wanted: Wanted) -> Any:
     takes = inspect.signature(cls.__init__).parameters
     if "seed" in takes and node.get("seed") is None:
         node = {**node, "seed": wanted.plan.seed}
-    if "constraints_func" in takes and wanted.plan.constraints:
-        node = {**node, "constraints_func": _misses}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         return config.build(node, where="sampler", also=SAMPLERS)
-
-
-def _misses(trial: FrozenTrial) -> Sequence[float]:
-    misses: Sequence[float] = trial.user_attrs[MISSES]
-    return misses
 
 
 def _study(sampler: Any, directions: Sequence[Any]) -> optuna.Study:
@@ -107,7 +99,8 @@ def _study(sampler: Any, directions: Sequence[Any]) -> optuna.Study:
 
 def _tell(study: optuna.Study, trial: Trial, numbers: Numbers, *, plan: Plan) -> None:
     tried = Tried(trial.number, Point({}, ()), numbers)
-    trial.set_user_attr(MISSES, list(tried.violations(plan.constraints).values()))
+    for name, miss in tried.violations(plan.constraints).items():
+        trial.set_constraint(name, miss)
     values = [value for name in plan.objectives if (value := numbers[name]) is not None]
     if len(values) < len(plan.objectives):
         study.tell(trial, state=TrialState.FAIL)

@@ -14,6 +14,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from factory_core.dataset.stage import run as run_dataset
+from factory_core.kernel.parts import load_part
 from tests.tiny_dataset import config, write_inputs
 
 KILLS = 10
@@ -25,6 +26,11 @@ SETTINGS = {
     "train__save_minutes": 0.0,  # after every batch
     "model__encoder__depth": 2,  # starts the sooner
     "model__encoder__width": 2,
+    # `factory train` looks whether the chain fits the model before it starts.
+    "postprocess": {
+        "tasks": {name: load_part("postprocess", name) for name in ("threshold", "polygonise")},
+        "order": ["threshold", "polygonise"],
+    },
 }
 ARGUMENTS = ("train", "--dataset", "../dataset", "--out", "model", "--curves", "curves")
 # Imports once what each start would import for seconds, then forks a `factory train` a line.
