@@ -217,7 +217,7 @@ def test_a_sampler_hears_of_objectives_and_constraints(detector, at_once, monkey
         objectives="{precision: maximize, recall: maximize}",
         constraints="{precision: {at_least: 0.5}}",
     )
-    text, table = searched(file)
+    _, table = searched(file)
     assert len(table) == 15
     feasible = table[table["precision"] >= 0.5]
     assert feasible["feasible"].all()
