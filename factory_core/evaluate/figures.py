@@ -45,7 +45,7 @@ def draw_precision_recall(rows: Sequence[dict[str, Any]]) -> bytes:
         rows: Of `plots.precision_recall_rows`.
     """
     with rc_context(STYLE):
-        figure, (axes,) = _page(width_in=5.4, height_in=4.2)
+        figure, (axes,) = new_figure(width_in=5.4, height_in=4.2)
         points_of = Counter(row["label"] for row in rows)
         names = [name for name, _ in points_of.most_common()]
         for index, name in enumerate(names):
@@ -63,7 +63,7 @@ def draw_precision_recall(rows: Sequence[dict[str, Any]]) -> bytes:
         axes.set(xlim=(0, 1.01), ylim=(0, 1.03), xlabel="recall", ylabel="precision")
         if len(names) > 1:
             axes.legend(loc="lower left")
-        return _png(figure)
+        return as_png(figure)
 
 
 def draw_confusion(counts: np.ndarray, *, classes: Sequence[str]) -> bytes:
@@ -81,7 +81,7 @@ def draw_confusion(counts: np.ndarray, *, classes: Sequence[str]) -> bytes:
     shares[-1] = counts[-1] / np.maximum(counts.sum(axis=0), 1)
     side = max(3.2, 0.62 * len(names) + 1.6)
     with rc_context({**STYLE, "axes.grid": False}):
-        figure, (axes,) = _page(width_in=side + 0.6, height_in=side)
+        figure, (axes,) = new_figure(width_in=side + 0.6, height_in=side)
         axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
         ticks = range(len(names))
         axes.set_xticks(
@@ -96,7 +96,7 @@ def draw_confusion(counts: np.ndarray, *, classes: Sequence[str]) -> bytes:
         axes.spines[:].set_visible(False)
         if len(names) <= MOST_NUMBERS:
             _write_numbers(axes, counts, shares)
-        return _png(figure)
+        return as_png(figure)
 
 
 def _pooled(counts: np.ndarray, classes: Sequence[str]) -> tuple[np.ndarray, Sequence[str]]:
@@ -133,7 +133,7 @@ def draw_training(curves: Sequence[Curve]) -> bytes | None:
     columns = min(3, len(metrics))
     lines = -(-len(metrics) // columns)
     with rc_context(STYLE):
-        figure, panels = _page(
+        figure, panels = new_figure(
             width_in=max(5.4, 3.55 * columns), height_in=2.7 * lines, grid=(lines, columns)
         )
         for axes, metric in zip(panels, metrics, strict=False):
@@ -152,18 +152,19 @@ def draw_training(curves: Sequence[Curve]) -> bytes | None:
             axes.legend(fontsize=8)
         for axes in panels[len(metrics) :]:
             axes.set_visible(False)
-        return _png(figure)
+        return as_png(figure)
 
 
-def _page(
+def new_figure(
     *, width_in: float, height_in: float, grid: tuple[int, int] = (1, 1)
 ) -> tuple[Figure, list[Axes]]:
+    """An empty figure and its panels, row by row; `grid` is rows and columns."""
     figure = Figure(figsize=(width_in, height_in), dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
     return figure, list(figure.subplots(*grid, squeeze=False).flat)
 
 
-def _png(figure: Figure) -> bytes:
+def as_png(figure: Figure) -> bytes:
     """The figure as PNG without a time or a version in it: equal figures have equal bytes."""
     file = BytesIO()
     figure.savefig(file, format="png", metadata={"Software": None})

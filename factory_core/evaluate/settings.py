@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from factory_core.evaluate.matching import Match
 from factory_core.evaluate.metrics import SLICES
+from factory_core.evaluate.results import Results
+from factory_core.evaluate.scenes import Scene
+from factory_core.kernel.compute import Compute, Local
 from factory_core.kernel.limits import check_at_least
+from factory_core.kernel.taxonomy import Taxonomy
 
 
 @dataclass(frozen=True)
@@ -64,4 +69,17 @@ class Settings:
             seed=self.seed,
             pictures=self.pictures,
             places=self.places,
+        )
+
+    def results(
+        self, scenes: Sequence[Scene], *, taxonomy: Taxonomy, compute: Compute | None = None
+    ) -> Results:
+        """Scenes as metrics read them; worked on in this process without a `compute`."""
+        return Results(
+            scenes,
+            taxonomy=taxonomy,
+            match=self.match,
+            iou=self.iou,
+            buffer_m=self.buffer_m,
+            compute=compute or Local(),
         )

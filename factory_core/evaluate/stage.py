@@ -79,7 +79,7 @@ def run(
         "inputs": io.identity(inputs),
     }
     with io.staged(out, key=key) as work:
-        results = Results(
+        results = settings.results(
             read_scenes(
                 detections=detections,
                 predictions=predictions,
@@ -90,9 +90,6 @@ def run(
                 taxonomy=taxonomy,
             ),
             taxonomy=taxonomy,
-            match=settings.match,
-            iou=settings.iou,
-            buffer_m=settings.buffer_m,
             compute=compute,
         )
         check_readable(metrics, results)

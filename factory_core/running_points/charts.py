@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from io import BytesIO
-from typing import Any
 
 import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
-from factory_core.evaluate.figures import COLOURS, DPI, STYLE
+from factory_core.evaluate.figures import COLOURS, STYLE, as_png, new_figure
 from factory_core.running_points.choose import Tried, non_dominated
 from factory_core.running_points.plan import Bound, Plan
 from factory_core.running_points.sensitivity import Effect
@@ -81,7 +77,7 @@ def draw_front(
     places = places.reshape(-1, 2)
     feasible = np.array([one.is_feasible(plan) for one in known], bool)
     with rc_context(STYLE):
-        figure, (panel,) = _page(width_in=10.2, height_in=4.8)
+        figure, (panel,) = new_figure(width_in=10.2, height_in=4.8)
         for chosen, colour, label in (
             (~feasible, GREY, "breaks a constraint"),
             (feasible, BLUE, "will do" if plan.constraints else "point"),
@@ -121,7 +117,7 @@ def draw_front(
             )
         panel.set(xlabel=across.metric, ylabel=up.metric)
         panel.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), handletextpad=0.5)
-        return _png(figure)
+        return as_png(figure)
 
 
 def draw_sensitivity(
@@ -139,7 +135,7 @@ def draw_sensitivity(
     columns = min(PANELS_A_ROW, len(found))
     jitter = np.random.default_rng(0).uniform(-0.18, 0.18, len(values))
     with rc_context(STYLE):
-        figure, panels = _page(
+        figure, panels = new_figure(
             width_in=6.0 if columns == 1 else 10.2, height_in=3.1 * rows, grid=(rows, columns)
         )
         for panel, effect in zip(panels, found, strict=False):
@@ -163,7 +159,7 @@ def draw_sensitivity(
         panels[0].legend(fontsize=8)
         for panel in panels[len(found) :]:
             panel.set_visible(False)
-        return _png(figure)
+        return as_png(figure)
 
 
 def _title(effect: Effect) -> str:
@@ -198,7 +194,7 @@ def draw_interaction(table: np.ndarray, one: Effect, other: Effect, *, metric: s
     """
     height, width = table.shape
     with rc_context({**STYLE, "axes.grid": False}):
-        figure, (panel,) = _page(
+        figure, (panel,) = new_figure(
             width_in=min(10.2, max(5.6, 0.62 * width + 2.4)),
             height_in=max(2.8, 0.36 * height + 1.3),
         )
@@ -216,25 +212,9 @@ def draw_interaction(table: np.ndarray, one: Effect, other: Effect, *, metric: s
                 panel.text(
                     column, row, f"{value:.2f}", ha="center", va="center", color=colour, size=7
                 )
-        return _png(figure)
+        return as_png(figure)
 
 
 def short(key: str) -> str:
     """A key without what all keys begin with."""
     return key.removeprefix("postprocess.").removeprefix("tasks.")
-
-
-def _page(
-    *, width_in: float, height_in: float, grid: tuple[int, int] = (1, 1)
-) -> tuple[Figure, list[Axes]]:
-    figure = Figure(figsize=(width_in, height_in), dpi=DPI, layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure, list(figure.subplots(*grid, squeeze=False).flat)
-
-
-def _png(figure: Figure) -> bytes:
-    """Without a time or a version: equal figures have equal bytes."""
-    file = BytesIO()
-    metadata: Any = {"Software": None}
-    figure.savefig(file, format="png", metadata=metadata)
-    return file.getvalue()

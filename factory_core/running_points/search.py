@@ -12,8 +12,8 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from factory_core.evaluate.metric import Metric, draw_weights
-from factory_core.evaluate.results import Results
 from factory_core.evaluate.scenes import read_scenes
+from factory_core.evaluate.settings import Settings
 from factory_core.kernel import config, io
 from factory_core.kernel.errors import ConfigError, OutputError, SelectionError
 from factory_core.kernel.geo import ScoreMap
@@ -159,16 +159,10 @@ def _read_ruler(composed: DictConfig, plan: Plan) -> Ruler:
         split=SPLIT,
         taxonomy=taxonomy,
     )
-    measured = composed.evaluate
-    results = Results(
-        scenes,
-        taxonomy=taxonomy,
-        match=measured.match,
-        iou=measured.iou,
-        buffer_m=measured.buffer_m,
-    )
-    weights = draw_weights(len(scenes), draws=measured.draws, seed=measured.seed)
-    return Ruler(results, metrics, measured.min_labels, weights)
+    settings: Settings = config.section(composed, "evaluate", Settings)
+    results = settings.results(scenes, taxonomy=taxonomy)
+    weights = draw_weights(len(scenes), draws=settings.draws, seed=settings.seed)
+    return Ruler(results, metrics, settings.min_labels, weights)
 
 
 def _key(space: Space, ruler: Ruler, scenes: Sequence[SceneFile]) -> dict[str, Any]:

@@ -137,12 +137,9 @@ def _results(pair: Pair, settings: Settings, *, split: str) -> tuple[Results, Re
         split=split,
         taxonomy=taxonomy,
     )
-    second = Results(
+    second = settings.results(
         scenes,
         taxonomy=taxonomy,
-        match=settings.match,
-        iou=settings.iou,
-        buffer_m=settings.buffer_m,
         compute=configuration.build(pair.config.compute, where="compute"),
     )
     try:
