@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -147,9 +147,17 @@ class Workplace:
         if not self._started.is_file():
             return
         started = json.loads(self._started.read_text(encoding="utf-8"))
-        for process in _session(started["session"], born=started["born"]):
-            process.send_signal(signal.SIGKILL)
-            process.wait(timeout=60)
+        while members := _session(started["session"], born=started["born"]):
+            for process in members:
+                # One that ends by itself meanwhile, because what it waited for is gone, is as good.
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
+            _, alive = psutil.wait_procs(members, timeout=60)
+            if alive:
+                raise OutputError(
+                    f"processes {sorted(process.pid for process in alive)} of the trial that ran "
+                    f"before were killed and have not ended after a minute; end them, and run again"
+                )
         for left in ("rwlock", "rwlock.lock", "lock"):
             (self.work / ".dvc/tmp" / left).unlink(missing_ok=True)
         shutil.rmtree(self.work / ".dvc/tmp/exps", ignore_errors=True)

@@ -59,6 +59,24 @@ def test_ends_a_process_with_all_it_started_and_no_other(tmp_path):
     started.stdin.close()
 
 
+def test_what_ends_by_itself_while_it_is_killed_is_no_error(tmp_path):
+    # `cat` ends as soon as the `sleep` before it, of the lower number, is gone.
+    pipes = subprocess.Popen(
+        ["sh", "-c", "for i in 1 2 3 4 5 6 7 8 9; do sleep 1000 | cat & done; wait"],
+        start_new_session=True,
+    )
+    leader = psutil.Process(pipes.pid)
+    started = []
+    while [process.name() for process in started].count("cat") < 9:
+        started = leader.children(recursive=True)
+    running = tmp_path / "running.json"
+    running.write_text(f'{{"session": {pipes.pid}, "born": {leader.create_time()}}}')
+    Workplace(tmp_path, tmp_path, "").end()
+    pipes.wait()
+    assert not running.exists()
+    assert not any(process.is_running() for process in started)
+
+
 def test_reads_a_table_in_the_making_and_no_other(tmp_path):
     rows = "step\tquality\n0\t0.25\n1\t0.5\n2\t0.7"
     finished = tmp_path / CURVE
