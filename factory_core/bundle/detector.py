@@ -19,6 +19,7 @@ from factory_core.postprocess.chain import Chain, compose
 from factory_core.postprocess.predictions import check_detections, read_predictions
 from factory_core.predict.engine import Engine, load_engine
 from factory_core.predict.model import find_models, read_weights
+from factory_core.predict.scenes import in_pieces
 from factory_core.predict.settings import read_settings
 from factory_core.process.chain import Task, apply_chain, from_nodes
 
@@ -74,8 +75,9 @@ class Detector:
         plan = self.engine.plan(processed)
         with tempfile.TemporaryDirectory(dir=scratch, prefix=".predict-") as folder:
             blocks = Path(folder)
-            for block in progress(plan.blocks, label=f"predict {raster.scene_id}"):
-                self.engine.compute(plan, block, folder=blocks)
+            jobs = [(plan, block, blocks) for block in plan.blocks]
+            for piece in progress(in_pieces(jobs), label=f"predict {raster.scene_id}"):
+                self.engine.compute(piece)
             file = blocks / f"{raster.scene_id}{self.engine.ending}"
             self.engine.write(plan, folder=blocks, out=file)
             detections = self.chain(read_predictions(file))

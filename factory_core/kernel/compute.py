@@ -20,12 +20,18 @@ from factory_core.kernel.errors import ComputeError, FactoryError
 from factory_core.kernel.jobs import Job, Pool, Task, count_tasks, flow, follow
 from factory_core.kernel.resources import check_resources, needs_of, sum_up
 
+WORKERS_ELSEWHERE = 32
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
 class Compute(ABC):
     """A machine: where the items of a stage are worked on."""
+
+    @property
+    @abstractmethod
+    def at_once(self) -> int:
+        """Tasks that it works on at once, as far as that is known before it is opened."""
 
     def map(
         self, function: Callable[[Item], Result], items: Sequence[Item], *, label: str
@@ -92,6 +98,11 @@ class Local(Compute):
     """
 
     workers: int = 1
+
+    @property
+    def at_once(self) -> int:
+        """One a worker."""
+        return self.workers
 
     def _open(self, label: str, *, tasks: int) -> AbstractContextManager[Pool]:  # noqa: ARG002
         if self.workers == 1 or tasks < 2:
@@ -182,6 +193,11 @@ class Dask(Compute):
 
     def __post_init__(self) -> None:
         check_resources(self.resources)
+
+    @property
+    def at_once(self) -> int:
+        """One a worker; of a cluster that others started, a guess on the high side."""
+        return WORKERS_ELSEWHERE if self.address else self.workers
 
     def _open(self, label: str, *, tasks: int) -> AbstractContextManager[Pool]:
         if not tasks:

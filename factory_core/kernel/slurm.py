@@ -53,6 +53,11 @@ class Slurm(Compute):
     def __post_init__(self) -> None:
         check_resources(self.resources)
 
+    @property
+    def at_once(self) -> int:
+        """One a job."""
+        return self.jobs
+
     def cluster(self) -> Any:
         """The `dask_jobqueue.SLURMCluster`, without any job yet.
 

@@ -104,11 +104,7 @@ class Engine:
         layout = lay_out(raster.geobox, window_px=window_px, overlap_px=overlap_px)
         return Plan(raster, layout, _touching(raster, layout, area))
 
-    def compute(self, plan: Plan, block: Block, *, folder: Path) -> None:
-        """Run the network over one block and keep the result in `folder`, unless it is there."""
-        self.compute_all([(plan, block, folder)])
-
-    def compute_all(self, jobs: Sequence[tuple[Plan, Block, Path]]) -> None:
+    def compute(self, jobs: Sequence[tuple[Plan, Block, Path]]) -> None:
         """Run the network over blocks of any scenes, whose windows share batches.
 
         Args:
@@ -122,7 +118,8 @@ class Engine:
             for place, pixels in _read_windows(plan, block)
         )
         left = iter(range(len(todo)))
-        for number, of_job in groupby(self._run(windows), key=itemgetter(0)):
+        # What was found is put together while the network computes the next batch.
+        for number, of_job in groupby(_ahead(self._run(windows)), key=itemgetter(0)):
             for empty in takewhile(number.__ne__, left):
                 self._keep(todo[empty], ())
             self._keep(todo[number], ((places, result) for _, places, result in of_job))

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 from uuid import uuid4
 
 from geopandas import GeoSeries
@@ -17,10 +18,14 @@ from geopandas import GeoSeries
 from factory_core.kernel import io
 from factory_core.kernel.errors import FactoryError, SceneError
 
+Item = TypeVar("Item")
 UNDER_WAY = ".scenes"
 NAMED = 5
 # Batches that small scenes share: more would leave less to share out among workers.
 GROUP_BATCHES = 4
+# Blocks that are one piece of work at most, and pieces that a worker has at least.
+MOST_BLOCKS = 8
+PIECES = 4
 
 
 @dataclass(frozen=True)
@@ -113,6 +118,23 @@ def group_small(
         room -= survey.windows
     alone += [group[0] for group in groups if len(group) == 1]
     return alone, [group for group in groups if len(group) > 1]
+
+
+def in_pieces(
+    blocks: Sequence[Item], *, of: int | None = None, at_once: int = 1
+) -> list[Sequence[Item]]:
+    """Blocks of a scene as pieces of work; within a piece the network never waits.
+
+    There are enough pieces for every worker to have some to the end, and for progress to be seen.
+
+    Args:
+        blocks: Those of one scene.
+        of: How many blocks there are of all scenes; None: these.
+        at_once: Pieces that are worked on at once.
+    """
+    count = (len(blocks) if of is None else of) // (PIECES * at_once)
+    size = min(MOST_BLOCKS, max(1, count))
+    return [blocks[first : first + size] for first in range(0, len(blocks), size)]
 
 
 @contextmanager

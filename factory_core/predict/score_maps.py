@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -48,23 +47,17 @@ def sum_block(
     shape = (rows.stop - rows.start, columns.stop - columns.start)
     sums = np.zeros((classes, *shape), np.uint32)
 
-    def add(places: Sequence[tuple[int, int]], scores: np.ndarray) -> None:
-        steps = np.rint(np.minimum(scores, 1) * np.float32(255 * STEPS)).astype(np.uint32)
-        for (row, column), window in zip(places, np.moveaxis(steps, -1, 1), strict=True):
+    for places, scores in found:
+        steps = np.minimum(scores, 1)
+        steps *= np.float32(255 * STEPS)
+        np.rint(steps, out=steps)
+        for (row, column), window in zip(places, steps, strict=True):
             top = layout.rows.starts[row] - rows.start
             left = layout.columns.starts[column] - columns.start
             weights = np.outer(row_shares[row], column_shares[column])
-            sums[:, top : top + side, left : left + side] += weights * window
-
-    adding: Future[None] | None = None
-    # One batch is added while the network computes the next.
-    with ThreadPoolExecutor(1) as pool:
-        for places, scores in found:
-            if adding is not None:
-                adding.result()
-            adding = pool.submit(add, places, scores)
-        if adding is not None:
-            adding.result()
+            here = sums[:, top : top + side, left : left + side]
+            for summed, scored in zip(here, np.moveaxis(window, -1, 0), strict=True):
+                summed += weights * scored.astype(np.uint32)
     return sums
 
 

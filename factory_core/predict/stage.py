@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from factory_core.predict.scenes import (
     end,
     finishing,
     group_small,
+    in_pieces,
     report,
     scene_in,
 )
@@ -113,7 +114,12 @@ def run(
         spoilt = finish([_together(group) for group in groups])
         # What one scene spoils is done again scene by scene, so that the others are finished.
         alone += [pair for group in groups if group[0][0].name in spoilt for pair in group]
-        failed |= finish([_alone(scene, survey) for scene, survey in alone])
+        cut = partial(
+            in_pieces,
+            of=sum(len(survey.blocks) for _, survey in alone),
+            at_once=compute.at_once,
+        )
+        failed |= finish([_alone(scene, survey, cut) for scene, survey in alone])
         report(failed, out.with_name(f"{out.name}.failed.json"), scenes=len(every))
         end(work)
         keep_report(work / CHANGED, work)
@@ -143,8 +149,8 @@ def _plan(scene: Scene, engine: Engine) -> Plan:
     return engine.plan(io.open_raster(scene.path), area=scene.area)
 
 
-def _alone(scene: Scene, survey: Survey) -> Job:
-    return Job(scene.name, [[(scene, block)] for block in survey.blocks], [scene])
+def _alone(scene: Scene, survey: Survey, cut: Callable[[list[Any]], list[Any]]) -> Job:
+    return Job(scene.name, cut([(scene, block) for block in survey.blocks]), [scene])
 
 
 def _together(group: Sequence[tuple[Scene, Survey]]) -> Job:
@@ -155,12 +161,7 @@ def _together(group: Sequence[tuple[Scene, Survey]]) -> Job:
 
 
 def _compute(engine: Any, items: Sequence[tuple[Scene, Block]]) -> None:
-    jobs = [(_plan(scene, engine()), block, scene.folder) for scene, block in items]
-    if len(jobs) == 1:
-        plan, block, folder = jobs[0]
-        engine().compute(plan, block, folder=folder)
-    else:
-        engine().compute_all(jobs)
+    engine().compute([(_plan(scene, engine()), block, scene.folder) for scene, block in items])
 
 
 def _write(engine: Any, scenes: Sequence[Scene]) -> None:
