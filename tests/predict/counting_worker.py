@@ -18,13 +18,14 @@ def dask_setup(worker):
 def count(name):
     """Make blocks small, and write a line before each."""
 
-    def counted(self, plan, block, *, folder):
-        if engine._file(folder, block).exists():
-            return
-        with Path(os.environ["COMPUTED"]).open("a") as log:
-            log.write(f"{name} {plan.raster.scene_id} {block[0]}-{block[1]}\n")
-        time.sleep(float(os.environ["BLOCK_S"]))
-        compute(self, plan, block, folder=folder)
+    def counted(self, jobs):
+        for plan, block, folder in jobs:
+            if engine._file(folder, block).exists():
+                continue
+            with Path(os.environ["COMPUTED"]).open("a") as log:
+                log.write(f"{name} {plan.raster.scene_id} {block[0]}-{block[1]}\n")
+            time.sleep(float(os.environ["BLOCK_S"]))
+            compute(self, [(plan, block, folder)])
 
     layout.BLOCK_PX = 30
     engine.Engine.compute = counted

@@ -63,5 +63,5 @@ def test_the_network_sees_no_window_without_data_or_outside(tmp_path, plan, area
         patch.setattr(
             type(ensemble), "boxes", lambda self, im: seen.append(len(im)) or boxes(self, im)
         )
-        engine.compute_all([(cut, block, tmp_path) for block in cut.blocks])
+        engine.compute([(cut, block, tmp_path) for block in cut.blocks])
     assert sum(seen) == windows

@@ -24,9 +24,10 @@ def computed(monkeypatch):
     seen = []
     compute = Engine.compute
 
-    def counting(self, plan, block, *, folder):
-        compute(self, plan, block, folder=folder)
-        seen.append((plan.raster.scene_id, block))
+    def counting(self, jobs):
+        for job in jobs:
+            compute(self, [job])
+            seen.append((job[0].raster.scene_id, job[1]))
 
     monkeypatch.setattr(Engine, "compute", counting)
     return seen
