@@ -12,6 +12,7 @@ import shapely
 from factory_core.kernel import io
 from factory_core.kernel.geo import Raster, oriented_corners
 from factory_core.predict.layout import Layout
+from factory_core.predict.merge import IN_CORE
 from factory_core.predict.signature import BOX_NUMBERS, Signature
 
 MIN_SCORE = 0.01
@@ -35,10 +36,11 @@ def collect_block(
             object that several windows see comes once.
 
     Returns:
-        `(candidate, numbers + 2)` float64: the numbers of a box as the models give them, but
-        in pixels of the scene, a score of at least `MIN_SCORE`, the number of the class.
+        `(candidate, numbers + 3)` float64: the numbers of a box as the models give them, but
+        in pixels of the scene, a score of at least `MIN_SCORE`, the number of the class, and
+        1 where the centre lies in the core, else 0.
     """
-    rows = [np.empty((0, numbers + 2))]
+    rows = [np.empty((0, numbers + 3))]
     for places, results in found:
         for place, *window in zip(places, *results, strict=True):
             rows.append(_of_window(place, *window, layout=layout, cores_only=cores_only))
@@ -64,12 +66,13 @@ def _of_window(
     else:
         moved += [x0, y0, 0, 0, 0]
         x, y, sides = moved[:, 0], moved[:, 1], moved[:, 2:4]
+    left, right = layout.columns.cores[column]
+    top, bottom = layout.rows.cores[row]
+    in_core = (x >= left) & (x < right) & (y >= top) & (y < bottom)
     kept = (scores >= MIN_SCORE) & (sides > 0).all(axis=1)
     if cores_only:
-        left, right = layout.columns.cores[column]
-        top, bottom = layout.rows.cores[row]
-        kept &= (x >= left) & (x < right) & (y >= top) & (y < bottom)
-    return np.asarray(np.column_stack([moved, scores, classes])[kept])
+        kept &= in_core
+    return np.asarray(np.column_stack([moved, scores, classes, in_core])[kept])
 
 
 def write(
@@ -89,11 +92,12 @@ def write(
         out: File to write.
         raster: The scene, for its grid.
         signature: Of the models: the kind of their boxes, and the names of their classes.
-        merge: Makes one candidate of all that were found of an object.
+        merge: Makes one candidate of all that were found of an object; gets all, with `in_core`.
     """
     numbers = BOX_NUMBERS[signature.task]
-    rows = np.concatenate([np.empty((0, numbers + 2)), *(np.load(file) for file in files)])
-    rows = rows[np.lexsort(rows.T)]
+    rows = np.concatenate([np.empty((0, numbers + 3)), *(np.load(file) for file in files)])
+    # Boxes that differ in nothing but their windows are alike to every merge.
+    rows = rows[np.lexsort(rows[:, :-1].T)]
     boxes, scores, classes = rows[:, :numbers], rows[:, numbers], rows[:, numbers + 1]
     corners = (
         oriented_corners(boxes) if numbers == BOX_NUMBERS["oriented_boxes"] else _corners(boxes)
@@ -106,6 +110,7 @@ def write(
             "score": np.clip(scores, 0, 1),
             "label": np.array(signature.classes, dtype=object)[classes.astype(int)],
             "scene_id": raster.scene_id,
+            IN_CORE: rows[:, -1] == 1,
         },
         geometry=shapely.polygons(ground),
         crs=str(raster.geobox.crs),

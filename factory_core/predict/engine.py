@@ -181,7 +181,7 @@ class Engine:
                 out,
                 raster=plan.raster,
                 signature=signature,
-                merge=partial(self.settings.merge, voters=self.ensemble.voters),
+                merge=partial(self.settings.merge.of, voters=self.ensemble.voters),
             )
 
 

@@ -10,6 +10,9 @@ from geopandas import GeoDataFrame
 from factory_core.kernel.limits import check_within
 from factory_core.kernel.merging import fuse, join, keep_best
 
+# Column of all that was found: whether the box lies in the core of its window.
+IN_CORE = "in_core"
+
 
 class Merge(ABC):
     """Makes one candidate of all that were found of an object.
@@ -31,6 +34,16 @@ class Merge(ABC):
                 polygons with `score` and `label`.
             voters: How many boxes a window gives of an object: one for each model and view.
         """
+
+    def of(self, found: GeoDataFrame, *, voters: int) -> GeoDataFrame:
+        """One candidate an object, of all boxes that a scene's windows gave.
+
+        Args:
+            found: As for a call, and `in_core`.
+            voters: As for a call.
+        """
+        counts = found[found[IN_CORE]] if self.cores_only else found
+        return self(counts.drop(columns=IN_CORE).reset_index(drop=True), voters=voters)
 
 
 @dataclass(frozen=True)
@@ -117,3 +130,21 @@ class Fusion(Merge):
     def __call__(self, candidates: GeoDataFrame, *, voters: int) -> GeoDataFrame:
         """One box an object."""
         return fuse(candidates, max_iou=self.max_iou, voters=voters, per_class=self.per_class)
+
+
+@dataclass(frozen=True)
+class Unmerged(Merge):
+    """Keep all that was found, for who merges later, in several ways: no choice of a detector.
+
+    Any other `Merge` makes the same of it, by `of`, as in the place of this one.
+    """
+
+    cores_only: bool = field(default=False, init=False)
+
+    def __call__(self, candidates: GeoDataFrame, *, voters: int) -> GeoDataFrame:  # noqa: ARG002
+        """The candidates as they are."""
+        return candidates
+
+    def of(self, found: GeoDataFrame, *, voters: int) -> GeoDataFrame:  # noqa: ARG002
+        """All of it, with `in_core`."""
+        return found
