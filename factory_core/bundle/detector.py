@@ -11,12 +11,15 @@ from typing import Any
 
 from geopandas import GeoDataFrame
 
+from factory_core.bundle.ground import Watch
 from factory_core.kernel import config as configuration
 from factory_core.kernel import io
 from factory_core.kernel.compute import progress
 from factory_core.kernel.geo import Raster, ScoreMap
 from factory_core.postprocess.chain import Chain, compose
+from factory_core.postprocess.outlines.min_rotated_box import MinRotatedBox
 from factory_core.postprocess.predictions import check_detections, read_predictions
+from factory_core.postprocess.vectorisers.boxes import Boxes
 from factory_core.predict.engine import Engine, load_engine
 from factory_core.predict.model import find_models, read_weights
 from factory_core.predict.scenes import in_pieces
@@ -27,6 +30,19 @@ PARAMS = "params.yaml"
 PROCESS = "process.json"
 MODELS = "models"
 WEIGHTS = "models/weights.json"
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a scene holds.
+
+    Attributes:
+        detections: In a CRS in metres.
+        watch: What of the ground the scene shows, in the same CRS.
+    """
+
+    detections: GeoDataFrame
+    watch: Watch
 
 
 @dataclass(frozen=True)
@@ -61,8 +77,14 @@ class Detector:
                 found[name] = io.open_raster(places[0])
         return replace(io.open_raster(scene, bands=self.bands), companions=found)
 
-    def detect(self, raster: Raster, *, scratch: Path) -> GeoDataFrame:
-        """Detections of a raw scene, in a CRS in metres.
+    @property
+    def gives_boxes(self) -> bool:
+        """Whether detections are boxes around objects, upright or not, and no outlines of them."""
+        boxed = any(isinstance(part, Boxes | MinRotatedBox) for _, part in self.chain.tasks)
+        return boxed or self.engine.ensemble.signature.task != "score_map"
+
+    def detect(self, raster: Raster, *, scratch: Path) -> Found:
+        """Detections of a raw scene, and what it shows.
 
         Args:
             raster: The scene; it is read window by window.
@@ -72,7 +94,8 @@ class Detector:
             ModelError: The scene does not fit the models.
         """
         processed = apply_chain(raster, self.process)
-        plan = self.engine.plan(processed)
+        watch = Watch.of(processed.geobox)
+        plan = self.engine.plan(watch.over(processed))
         with tempfile.TemporaryDirectory(dir=scratch, prefix=".predict-") as folder:
             blocks = Path(folder)
             jobs = [(plan, block, blocks) for block in plan.blocks]
@@ -82,7 +105,7 @@ class Detector:
             self.engine.write(plan, folder=blocks, out=file)
             detections = self.chain(read_predictions(file))
         check_detections(detections, where=f"What the bundle makes of {raster.scene_id!r}")
-        return detections
+        return Found(detections, watch)
 
 
 def companion_file(scene: Path, name: str) -> Path:

@@ -84,7 +84,7 @@ def _try(detector: Detector, place: Raster, bundle: Path) -> GeoDataFrame:
     _write(place, folder / SCENE)
     for name, other in place.companions.items():
         _write(other, companion_file(folder / SCENE, name))
-    found = detector.detect(detector.open(folder / SCENE), scratch=folder)
+    found = detector.detect(detector.open(folder / SCENE), scratch=folder).detections
     io.write_vectors(found, folder / EXPECTED)
     return found
 

@@ -8,14 +8,27 @@ from typing import Annotated
 
 import typer
 
+Bundle = Annotated[Path, typer.Argument(exists=True, file_okay=False)]
+Scenes = Annotated[
+    list[Path], typer.Argument(exists=True, help="Raw scenes, or folders of GeoTIFFs.")
+]
+
 app = typer.Typer()
 
 
 @app.command(name="predict-bundle", rich_help_panel="Deployed")
 def predict_bundle(
-    bundle: Annotated[Path, typer.Argument(exists=True, file_okay=False)],
-    scene: Annotated[Path, typer.Argument(exists=True)],
+    bundle: Bundle,
+    scenes: Scenes,
     out: Annotated[Path, typer.Option(help="File.gpkg, .geojson or .parquet to write.")],
+    join: Annotated[
+        bool, typer.Option(help="Make one detection of an object that several scenes show.")
+    ] = True,
+    tolerance_px: Annotated[
+        float, typer.Option(help="How far, for that, what an edge cuts may lie apart.")
+    ] = 2.0,
 ) -> None:
-    """Find objects in one raw scene with a bundle."""
-    import_module("factory_core.bundle.predict").predict_bundle(bundle, scene, out=out)
+    """Find objects in raw scenes with a bundle."""
+    import_module("factory_core.bundle.predict").predict_bundle(
+        bundle, scenes, out=out, join=join, tolerance_px=tolerance_px
+    )

@@ -114,13 +114,13 @@ def join(detections: GeoDataFrame, *, max_share: float, per_class: bool) -> GeoD
     kept, number = np.unique(best, return_inverse=True)
     shapes = detections.geometry.to_numpy()
     angle = rectangles_around(shapes[kept]).angle
-    joined = _around(shapes, number=number, angle=angle)
+    joined = around_groups(shapes, number=number, angle=angle)
     alone = np.bincount(number, minlength=len(kept)) == 1
     shape = np.where(alone, shapes[kept], joined.polygons())
     return detections.iloc[kept].set_geometry(shape, crs=detections.crs)
 
 
-def _around(shapes: np.ndarray, *, number: np.ndarray, angle: np.ndarray) -> Rectangles:
+def around_groups(shapes: np.ndarray, *, number: np.ndarray, angle: np.ndarray) -> Rectangles:
     """The smallest rectangle of each direction `angle` around the shapes of each number."""
     points, owner = shapely.get_coordinates(shapes, return_index=True)
     group = number[owner]

@@ -66,7 +66,7 @@ def test_members_keep_their_weights(detector):
     folder = bundle(detector, weights=Path("ensemble.json"))
     assert (folder / "models/1/2/model.onnx").is_file()
     assert load_detector(folder).engine.ensemble.weights == (0.5, 0.25, 0.25)
-    predict_bundle(folder, folder / "self_test/scene.tif", out=Path("found.geojson"))
+    predict_bundle(folder, [folder / "self_test/scene.tif"], out=Path("found.geojson"))
     expected = io.read_vectors(folder / "self_test/expected.geojson")
     assert_geodataframe_equal(io.read_vectors(Path("found.geojson")), expected)
 
@@ -93,7 +93,7 @@ def test_the_models_run_in_the_numbers_that_were_measured(detector, tmp_path):
     assert loss == io.read_json(tmp_path / "changed/precision.json")
     assert f"{loss['mean']:.4f} in the mean" in (folder / "README.md").read_text()
     assert load_detector(folder).engine.settings.precision.name == "int8"
-    predict_bundle(folder, folder / "self_test/scene.tif", out=Path("found.geojson"))
+    predict_bundle(folder, [folder / "self_test/scene.tif"], out=Path("found.geojson"))
     expected = io.read_vectors(folder / "self_test/expected.geojson")
     assert len(expected)
     assert_geodataframe_equal(io.read_vectors(Path("found.geojson")), expected)
@@ -115,7 +115,7 @@ def test_self_test_finds_what_it_should_wherever_the_bundle_lies(detector, tmp_p
     shutil.move(bundle(detector), elsewhere / "b")
     shutil.rmtree("fences")
     monkeypatch.chdir(elsewhere)
-    predict_bundle(Path("b"), Path("b/self_test/scene.tif"), out=Path("found.geojson"))
+    predict_bundle(Path("b"), [Path("b/self_test/scene.tif")], out=Path("found.geojson"))
     found, expected = (
         io.read_vectors(Path(p)) for p in ("found.geojson", "b/self_test/expected.geojson")
     )
@@ -127,7 +127,7 @@ def test_self_test_finds_what_it_should_wherever_the_bundle_lies(detector, tmp_p
 @pytest.mark.parametrize("ending", [".gpkg", ".geojson", ".parquet"])
 def test_writes_each_format(detector, ending):
     out = Path(f"found/objects{ending}")
-    predict_bundle(bundle(detector), Path("raw/scenes/a.tif"), out=out)
+    predict_bundle(bundle(detector), [Path("raw/scenes/a.tif")], out=out)
     found = io.read_vectors(out)
     assert len(found) >= 4
     assert {"score", "label", "scene_id"} <= set(found.columns)
@@ -170,7 +170,7 @@ def test_own_parts_travel_with_the_bundle(detector, tmp_path, monkeypatch):
     monkeypatch.delitem(__import__("sys").modules, "tree_detector.drop_all")
     monkeypatch.delitem(__import__("sys").modules, "tree_detector")
     out = Path("found.parquet")
-    predict_bundle(elsewhere, Path("raw/scenes/a.tif"), out=out)
+    predict_bundle(elsewhere, [Path("raw/scenes/a.tif")], out=out)
     assert len(io.read_vectors(out)) == 0
 
 
@@ -192,14 +192,14 @@ def test_refuses_a_bundle_that_is_not_as_written(detector, harm, word):
     folder = bundle(detector)
     harm(folder)
     with pytest.raises(ModelError) as raised:
-        predict_bundle(folder, Path("raw/scenes/a.tif"), out=Path("found.gpkg"))
+        predict_bundle(folder, [Path("raw/scenes/a.tif")], out=Path("found.gpkg"))
     assert word in str(raised.value)
     assert not Path("found.gpkg").exists()
 
 
 def test_refuses_an_unknown_ending_first(detector):
     with pytest.raises(OutputError, match=r"\.shp"):
-        predict_bundle(Path("nowhere"), Path("raw/scenes/a.tif"), out=Path("found.shp"))
+        predict_bundle(Path("nowhere"), [Path("raw/scenes/a.tif")], out=Path("found.shp"))
 
 
 def test_refuses_a_scene_of_other_resolution(detector):
@@ -216,7 +216,7 @@ def test_refuses_a_scene_of_other_resolution(detector):
         blocks=[(coarse, pixels)],
     )
     with pytest.raises(ModelError, match="factor of 2"):
-        predict_bundle(folder, Path("coarse.tif"), out=Path("found.gpkg"))
+        predict_bundle(folder, [Path("coarse.tif")], out=Path("found.gpkg"))
 
 
 def test_refuses_no_test_ground_and_a_missing_raw_scene(detector):

@@ -1,0 +1,88 @@
+"""Lines that different scenes have of one way -> the way, seen once and joined end to end."""
+
+from __future__ import annotations
+
+import numpy as np
+import shapely
+
+from factory_core.postprocess.lines.ends import points_of
+
+# Of a line that another shows too, `reach` is taken off beyond the other's end, and as much
+# again may lie between the two sideways.
+ENDS_APART = 3.0
+
+
+def join_lines(
+    lines: np.ndarray, *, number: np.ndarray, scene: np.ndarray, reach_m: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Join the lines of each number.
+
+    Of what several scenes show, the line of the first is kept. The others go on from its end: the
+    two ends that are nearest to each other become one place.
+
+    Args:
+        lines: `(n,)` LineStrings.
+        number: `(n,)` from 0, without gaps: lines of one are of one way.
+        scene: `(n,)` the scene of each; of a number there are at least two.
+        reach_m: How far apart two lines may lie side by side.
+
+    Returns:
+        LineStrings, at least one a number, and the number of each.
+    """
+    order = np.lexsort([scene, number])
+    lines, number, scene = lines[order], number[order], scene[order]
+    rank = _rank(number, scene)
+    parts, owner = _without_what_was_shown(lines, number=number, rank=rank, reach_m=reach_m)
+    number, rank = number[owner], rank[owner]
+    moved = _meeting(parts, number=number, rank=rank, within_m=ENDS_APART * reach_m)
+    together = shapely.line_merge(shapely.multilinestrings(moved, indices=number))
+    joined, of = shapely.get_parts(together, return_index=True)
+    return joined, of
+
+
+def _rank(number: np.ndarray, scene: np.ndarray) -> np.ndarray:
+    """`(n,)` which scene of its number each line is of: 0 for the first. Sorted by both."""
+    new = np.concatenate([[True], (np.diff(number) != 0) | (np.diff(scene) != 0)])
+    step = np.cumsum(new) - 1
+    first = step[np.searchsorted(number, number)]
+    return np.asarray(step - first)
+
+
+def _without_what_was_shown(
+    lines: np.ndarray, *, number: np.ndarray, rank: np.ndarray, reach_m: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Parts of lines that lie beside none of an earlier scene, and the line each is of."""
+    left = lines.copy()
+    for later in range(1, rank.max() + 1):
+        mine = rank == later
+        before = (rank < later) & np.isin(number, number[mine])
+        heap = np.unique(number[before], return_inverse=True)[1]
+        shown = shapely.buffer(shapely.geometrycollections(left[before], indices=heap), reach_m)
+        left[mine] = shapely.difference(
+            lines[mine], shown[np.searchsorted(np.unique(number[before]), number[mine])]
+        )
+    parts, owner = shapely.get_parts(left, return_index=True)
+    kept = (shapely.length(parts) > reach_m) | (rank[owner] == 0)
+    return parts[kept], owner[kept]
+
+
+def _meeting(
+    lines: np.ndarray, *, number: np.ndarray, rank: np.ndarray, within_m: float
+) -> np.ndarray:
+    """Lines whose ends, of two scenes and nearest to each other, lie in one place."""
+    points, first, last = points_of(lines)
+    place = np.concatenate([first, last])
+    line = np.tile(np.arange(len(lines)), 2)
+    ends = shapely.points(points[place])
+    one, other = shapely.STRtree(ends).query(ends, predicate="dwithin", distance=within_m)
+    a, b = line[one], line[other]
+    fits = (number[a] == number[b]) & (rank[a] != rank[b])
+    one, other = one[fits], other[fits]
+    order = np.lexsort([other, shapely.distance(ends[one], ends[other]), one])
+    end, at = np.unique(one[order], return_index=True)
+    nearest = np.full(len(ends), -1)
+    nearest[end] = other[order[at]]
+    mutual = end[nearest[nearest[end]] == end]
+    moves = mutual[rank[line[mutual]] > rank[line[nearest[mutual]]]]
+    points[place[moves]] = points[place[nearest[moves]]]
+    return np.asarray(shapely.set_coordinates(lines.copy(), points))
