@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import shapely
 from geopandas import GeoDataFrame
 
-from factory_core.bundle.join_lines import join_lines
-from factory_core.bundle.seams import Seen, find_objects_across
+from factory_core.bundle.join_lines import join_lines, lead_to_edges
+from factory_core.bundle.seams import WIDER, Seen, find_objects_across
 from factory_core.kernel.merging import around_groups
 from factory_core.kernel.overlaps import best_first
 from factory_core.kernel.rectangles import rectangles_around
@@ -34,8 +36,10 @@ def join_scenes(seen: Seen, *, boxes: bool) -> tuple[GeoDataFrame, np.ndarray]:
         The detections, in the place of the best of each object, and `(row,)` whether one was made
         of several.
     """
+    frame = seen.detections
+    seen = replace(seen, detections=frame.set_geometry(_led_on(seen), crs=frame.crs))
     objects = find_objects_across(seen, once=boxes)
-    group, frame = objects.group, seen.detections
+    group = objects.group
     size = np.bincount(group)
     if not (size > 1).any():
         return frame, np.zeros(len(frame), bool)
@@ -58,10 +62,10 @@ def join_scenes(seen: Seen, *, boxes: bool) -> tuple[GeoDataFrame, np.ndarray]:
     if lines.any():
         rows = np.flatnonzero(lines[group])
         joined, number = join_lines(
-            shapes[rows],
+            seen.detections.geometry.to_numpy()[rows],
             number=np.unique(group[rows], return_inverse=True)[1],
             scene=seen.scene[rows],
-            reach_m=seen.tolerance_m,
+            reach_m=WIDER * seen.tolerance_m,
         )
         of_group = np.concatenate([of_group[~lines], np.flatnonzero(lines)[number]])
         shape = np.concatenate([shape[~lines], joined])
@@ -71,6 +75,24 @@ def join_scenes(seen: Seen, *, boxes: bool) -> tuple[GeoDataFrame, np.ndarray]:
     np.maximum.at(score, group, frame["score"].to_numpy(float))
     found = frame.iloc[best[of_group]].assign(score=score[of_group])
     return found.set_geometry(shape, crs=frame.crs).reset_index(drop=True), size[of_group] > 1
+
+
+def _led_on(seen: Seen) -> np.ndarray:
+    """The shapes, lines led on to the edges of their scenes where another scene goes on."""
+    shapes = seen.detections.geometry.to_numpy().copy()
+    line = shapely.get_dimensions(shapes) == LINES
+    grounds = np.array([ground.shape for ground in seen.grounds])
+    tree = shapely.STRtree(grounds)
+    for scene in np.unique(seen.scene[line]):
+        rows = np.flatnonzero(line & (seen.scene == scene))
+        near = tree.query(grounds[scene], predicate="dwithin", distance=seen.tolerance_m)
+        others = shapely.union_all(grounds[near[near != scene]])
+        edge = shapely.intersection(
+            shapely.boundary(grounds[scene]), shapely.buffer(others, seen.tolerance_m)
+        )
+        shapely.prepare(edge)
+        shapes[rows] = lead_to_edges(shapes[rows], edge, reach_m=WIDER * seen.tolerance_m)
+    return np.asarray(shapes)
 
 
 def _best(frame: GeoDataFrame, *, group: np.ndarray, cut: np.ndarray) -> np.ndarray:

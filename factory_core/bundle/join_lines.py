@@ -5,11 +5,41 @@ from __future__ import annotations
 import numpy as np
 import shapely
 
-from factory_core.postprocess.lines.ends import points_of
+from factory_core.postprocess.lines.ends import lengthened, points_of
 
+# How far before the edge of a scene a line may end that goes on over it: the middle of a road of
+# twice that width ends there.
+LEAD = 2.0
 # Of a line that another shows too, `reach` is taken off beyond the other's end, and as much
 # again may lie between the two sideways.
 ENDS_APART = 3.0
+
+
+def lead_to_edges(lines: np.ndarray, edge: shapely.Geometry, *, reach_m: float) -> np.ndarray:
+    """Lines whose ends look at an edge from nearby, led straight on to it.
+
+    Args:
+        lines: `(n,)` LineStrings.
+        edge: Of what a scene shows, where others go on.
+        reach_m: How far apart two lines may lie side by side; `LEAD` times as near is nearby.
+    """
+    lead_m = LEAD * reach_m
+    for at_stop in (False, True):
+        end = shapely.get_point(lines, -1 if at_stop else 0)
+        back = shapely.line_interpolate_point(
+            lines, np.minimum(lead_m, shapely.length(lines)) * (-1 if at_stop else 1)
+        )
+        from_xy, to_xy = shapely.get_coordinates(back), shapely.get_coordinates(end)
+        way = to_xy - from_xy
+        way /= np.maximum(np.hypot(*way.T), 1e-12)[:, None]
+        ahead = shapely.linestrings(np.stack([to_xy, to_xy + lead_m * way], axis=1))
+        meets = np.flatnonzero(shapely.intersects(edge, ahead) & ~shapely.intersects(edge, end))
+        there = shapely.intersection(ahead[meets], edge)
+        foot = shapely.get_point(shapely.shortest_line(end[meets], there), 1)
+        lines = lengthened(
+            lines, meets, shapely.get_coordinates(foot), at_stop=np.full(len(meets), at_stop)
+        )
+    return lines
 
 
 def join_lines(

@@ -19,8 +19,7 @@ from factory_core.bundle.inputs import check_out, find_raw_scenes
 from factory_core.bundle.join import join_scenes
 from factory_core.bundle.seams import Seen
 from factory_core.kernel import io
-from factory_core.kernel.errors import FactoryError, SceneError
-from factory_core.kernel.limits import check_above
+from factory_core.kernel.errors import ConfigError, FactoryError, SceneError
 
 ENDINGS = (".gpkg", ".geojson", ".parquet")
 NAMED = 5
@@ -50,12 +49,17 @@ def predict_bundle(
             the model.
 
     Raises:
+        ConfigError: `tolerance_px` is not above 0.
         OutputError: `out` cannot be written, or has another ending; nothing has been run then.
         ModelError: The bundle is damaged, or a scene does not fit its models.
         SceneError: A scene cannot be read or placed, is given twice, or a folder has none. Of
             several scenes that cannot be used, all others are done and written.
     """
-    check_above(0, tolerance_px=tolerance_px)
+    if not tolerance_px > 0:
+        raise ConfigError(
+            f"`tolerance_px` must be above 0. Received: {tolerance_px}. Start with 2; to join "
+            "nothing, say `--no-join`."
+        )
     check_out(out, endings=ENDINGS)
     verify_checksums(bundle)
     detector = load_detector(bundle)

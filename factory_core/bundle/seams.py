@@ -17,6 +17,8 @@ from factory_core.kernel.overlaps import Overlap, find_pairs
 SHARED = 0.5
 # Ground of two scenes that is no wider, in tolerances, is a corner where they touch.
 CORNER = 3.0
+# The middle of a road that an edge cuts is bent aside there: lines may lie so much further apart.
+WIDER = 2.0
 OVERLAP = Overlap("geometry", over="smaller")
 
 
@@ -56,11 +58,11 @@ def find_objects_across(seen: Seen, *, once: bool) -> Objects:
 
     Two detections of a class and of different scenes are of one object where they agree on the
     ground that both scenes show: of what each has there, more than half of the smaller one is the
-    other's too. Ground and detections are taken wider by the tolerance, so scenes that
-    only adjoin share a strip along their edge, and what goes on over the edge agrees there. Scenes
-    that meet in a corner share none. Where two detections of one scene would become one
-    through another scene's, the weakest agreement is dropped: a scene shows an object once. Pieces
-    of an object that is cut by the edge may be several, as the legs of a U are.
+    other's too. Ground and detections are taken wider by the tolerance (lines by twice as much),
+    so scenes that only adjoin share a strip along their edge, and what goes on over the edge
+    agrees there. Scenes that meet in a corner share none. Where two detections of one scene would
+    become one through another scene's, the weakest agreement is dropped: a scene shows an object
+    once. Pieces of an object that is cut by the edge may be several, as the legs of a U are.
 
     Args:
         seen: The detections; the order of scenes decides where shares are equal.
@@ -99,17 +101,19 @@ def _seams(seen: Seen) -> Iterator[tuple[int, int, shapely.Geometry]]:
 def _agreeing(seen: Seen, one: int, other: int, seam: shapely.Geometry) -> np.ndarray:
     """Row in either scene, and share, of detections that agree on a seam: `(pair, 3)`."""
     shapes = seen.detections.geometry.to_numpy()
+    kind = shapely.get_dimensions(shapes)
     rows, there = [], []
     for scene in (one, other):
         of_scene = np.arange(*np.searchsorted(seen.scene, [scene, scene + 1]))
         near = of_scene[shapely.dwithin(seam, shapes[of_scene], seen.tolerance_m)]
-        grown = shapely.buffer(shapes[near], seen.tolerance_m, quad_segs=2)
+        by_m = seen.tolerance_m * np.where(kind[near] == 1, WIDER, 1)
+        grown = shapely.buffer(shapes[near], by_m, quad_segs=2)
         rows.append(near)
         there.append(shapely.intersection(grown, seam))
     first, second = find_pairs(*there, overlap=OVERLAP, above=SHARED)
     share = OVERLAP(there[0][first], there[1][second])
     first, second = rows[0][first], rows[1][second]
-    labels, kind = seen.detections["label"].to_numpy(), shapely.get_dimensions(shapes)
+    labels = seen.detections["label"].to_numpy()
     same = (labels[first] == labels[second]) & (kind[first] == kind[second])
     return np.asarray(np.column_stack([first, second, share])[same])
 

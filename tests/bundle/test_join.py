@@ -212,6 +212,7 @@ def towns(draw):
     return houses, grounds
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(town=towns(), order=st.permutations(range(4)))
 def test_four_scenes_give_what_one_would(town, order):

@@ -48,3 +48,21 @@ def points_of(lines: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     count = shapely.get_num_coordinates(lines)
     after = np.cumsum(count)
     return shapely.get_coordinates(lines), after - count, after - 1
+
+
+def lengthened(
+    lines: np.ndarray, line: np.ndarray, to: np.ndarray, *, at_stop: np.ndarray
+) -> np.ndarray:
+    """Lines with a point `to` `(n, 2)` more before their start or after their stop."""
+    points, owner = shapely.get_coordinates(lines, return_index=True)
+    side = np.where(at_stop, "right", "left")
+    place = [
+        np.searchsorted(owner, line[side == which], side=which) - 0.5 for which in ("left", "right")
+    ]
+    added = [to[side == which] for which in ("left", "right")]
+    # What comes after a line's last point comes before the first of the next, and its own.
+    keys = [np.arange(len(points)), place[0], place[1] - 0.25]
+    order = np.argsort(np.concatenate(keys), kind="stable")
+    every = np.concatenate([points, *added])[order]
+    whose = np.concatenate([owner, line[side == "left"], line[side == "right"]])[order]
+    return np.asarray(shapely.linestrings(every, indices=whose))

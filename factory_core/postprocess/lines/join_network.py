@@ -11,7 +11,7 @@ from geopandas import GeoDataFrame
 
 from factory_core.kernel.limits import check_at_least
 from factory_core.postprocess.kinds import Lines
-from factory_core.postprocess.lines.ends import find_ends
+from factory_core.postprocess.lines.ends import find_ends, lengthened
 
 GRID_M = 0.001
 
@@ -78,22 +78,4 @@ class JoinNetwork:
         order = np.lexsort([y, x, shapely.distance(points[end], foot), end])
         end, first = np.unique(end[order], return_index=True)
         feet = shapely.get_coordinates(foot[order[first]])
-        return _lengthened(lines, line[end], feet, at_stop=loose[end] >= len(lines))
-
-
-def _lengthened(
-    lines: np.ndarray, line: np.ndarray, to: np.ndarray, *, at_stop: np.ndarray
-) -> np.ndarray:
-    """Lines with a point `to` `(n, 2)` more before their start or after their stop."""
-    points, owner = shapely.get_coordinates(lines, return_index=True)
-    side = np.where(at_stop, "right", "left")
-    place = [
-        np.searchsorted(owner, line[side == which], side=which) - 0.5 for which in ("left", "right")
-    ]
-    added = [to[side == which] for which in ("left", "right")]
-    # What comes after a line's last point comes before the first of the next, and its own.
-    keys = [np.arange(len(points)), place[0], place[1] - 0.25]
-    order = np.argsort(np.concatenate(keys), kind="stable")
-    every = np.concatenate([points, *added])[order]
-    whose = np.concatenate([owner, line[side == "left"], line[side == "right"]])[order]
-    return np.asarray(shapely.linestrings(every, indices=whose))
+        return lengthened(lines, line[end], feet, at_stop=loose[end] >= len(lines))
