@@ -99,6 +99,12 @@ def test_experiments_run_queue_show_and_apply(release, tmp_path):
     assert "index.html" in run("dvc", "plots", "show", cwd=clone).stdout
 
 
+@pytest.fixture(scope="module")
+def shared(release, tmp_path_factory):
+    """A clone of a release for tests that leave it as it was, which each of them checks."""
+    return clone_of(release("aircraft"), tmp_path_factory.mktemp("shared"))
+
+
 def test_a_changed_post_processing_reruns_what_follows_and_nothing_before(release, tmp_path):
     clone = clone_of(release("aircraft"), tmp_path)
     source = tmp_path / "source"
@@ -141,13 +147,15 @@ def test_the_order_of_a_chain_counts(release, tmp_path):
         ),
     ],
 )
-def test_a_wrong_choice_ends_in_one_clear_error(release, tmp_path, override, message):
-    clone = clone_of(release("aircraft"), tmp_path)
-    done = run("dvc", "exp", "run", "-S", override, cwd=clone, check=False)
+def test_a_wrong_choice_ends_in_one_clear_error(shared, override, message):
+    outputs = [shared / "data", shared / "evaluation", shared / "bundle"]
+    before = bytes_of(outputs)
+    done = run("dvc", "exp", "run", "-S", override, cwd=shared, check=False)
     assert done.returncode != 0
     assert message in done.stdout
     assert "Traceback" not in done.stdout
-    assert (clone / "data/detections/test.parquet").is_file()
+    assert bytes_of(outputs) == before
+    run("git", "checkout", "--quiet", ".", cwd=shared)
 
 
 STAGES = (
@@ -158,44 +166,40 @@ STAGES = (
 
 # A killed training is started again in tests/train/test_kills.py, ten times.
 @pytest.mark.parametrize("stage", [stage for stage in STAGES if stage != "train@0"])
-def test_a_killed_stage_leaves_the_last_output_and_starts_again(release, tmp_path, stage):
-    clone = clone_of(release("aircraft"), tmp_path)
-    entry = yaml.safe_load((clone / "dvc.lock").read_text())["stages"][stage]
-    outputs = [clone / out["path"] for out in entry["outs"]]
+def test_a_killed_stage_leaves_the_last_output_and_starts_again(shared, stage):
+    entry = yaml.safe_load((shared / "dvc.lock").read_text())["stages"][stage]
+    outputs = [shared / out["path"] for out in entry["outs"]]
     before = bytes_of(outputs)
-    kill_when_it_writes(entry["cmd"].split(), clone)
+    kill_when_it_writes(entry["cmd"].split(), shared)
     assert bytes_of(outputs) == before
-    run(*entry["cmd"].split(), cwd=clone)
+    run(*entry["cmd"].split(), cwd=shared)
     assert bytes_of(outputs) == before
-    assert not unfinished(clone)
+    assert not unfinished(shared)
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_full_disk_leaves_the_last_output_and_says_so(release, small_disk, stage):
-    clone = clone_of(release("aircraft"), small_disk)
-    entry = yaml.safe_load((clone / "dvc.lock").read_text())["stages"][stage]
-    outputs = [clone / out["path"] for out in entry["outs"]]
+def test_a_full_disk_leaves_the_last_output_and_says_so(on_small_disk, stage):
+    entry = yaml.safe_load((on_small_disk / "dvc.lock").read_text())["stages"][stage]
+    outputs = [on_small_disk / out["path"] for out in entry["outs"]]
     before = bytes_of(outputs)
-    with full(small_disk):
-        done = run(*entry["cmd"].split(), cwd=clone, check=False)
+    with full(on_small_disk.parent):
+        done = run(*entry["cmd"].split(), cwd=on_small_disk, check=False)
         assert done.returncode == 1, done.stdout
         assert "disk" in done.stdout
         assert "Traceback" not in done.stdout
         assert bytes_of(outputs) == before
-    run(*entry["cmd"].split(), cwd=clone)
-    assert bytes_of(outputs) == before
 
 
-@pytest.fixture
-def small_disk(tmp_path):
-    """A file system of its own, which a test may fill."""
-    disk = tmp_path / "disk"
+@pytest.fixture(scope="module")
+def on_small_disk(release, tmp_path_factory):
+    """A clone on a file system of its own, which a test may fill."""
+    disk = tmp_path_factory.mktemp("small") / "disk"
     disk.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=256m", "none", disk]
-    if run(*mount, cwd=tmp_path, check=False).returncode:
+    if run(*mount, cwd=disk.parent, check=False).returncode:
         pytest.skip("this user may not mount a file system")
-    yield disk
-    run("umount", "--lazy", disk, cwd=tmp_path)
+    yield clone_of(release("aircraft"), disk)
+    run("umount", "--lazy", disk, cwd=disk.parent)
 
 
 @contextlib.contextmanager
