@@ -131,7 +131,7 @@ def running_points(
         int, typer.Option(min=0, help="So many of the best become DVC experiments.")
     ] = 0,
 ) -> None:
-    """Search the values of post-processing on what predict wrote for val. Killed, it goes on."""
+    """Search the values of merging and post-processing on val. Killed, it goes on."""
     for line in import_module("factory_core.running_points.search").search(file, promote=promote):
         typer.echo(line)
 

@@ -217,4 +217,4 @@ def draw_interaction(table: np.ndarray, one: Effect, other: Effect, *, metric: s
 
 def short(key: str) -> str:
     """A key without what all keys begin with."""
-    return key.removeprefix("postprocess.").removeprefix("tasks.")
+    return key.removeprefix("predict.").removeprefix("postprocess.").removeprefix("tasks.")

@@ -21,8 +21,8 @@ from factory_core.running_points.charts import (
     short,
 )
 from factory_core.running_points.choose import Tried
+from factory_core.running_points.keys import GROUPS
 from factory_core.running_points.outcome import Outcome, told
-from factory_core.running_points.points import SECTION
 from factory_core.running_points.sensitivity import Effect, effects, interaction
 from factory_core.tune.values import written
 
@@ -138,13 +138,15 @@ def _as_yaml(one: Tried) -> str:
     """Values of a point as a file of `conf/experiment` states them."""
     content = OmegaConf.create()
     for key, value in one.point.settings.items():
-        if key != SECTION:
+        if key not in GROUPS:
             OmegaConf.update(content, key, value)
     text = OmegaConf.to_yaml(content) if len(content) else ""
-    if SECTION in one.point.settings:
-        parts = written(one.point.settings[SECTION])
-        text = f"defaults:\n- override /{SECTION}: {parts}\n{text}"
-    return text
+    chosen = [
+        f"- override /{key}: {written(one.point.settings[key])}\n"
+        for key in GROUPS
+        if key in one.point.settings
+    ]
+    return f"defaults:\n{''.join(chosen)}{text}" if chosen else text
 
 
 def _figure(value: float | None) -> str:

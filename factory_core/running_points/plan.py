@@ -55,8 +55,9 @@ class Plan:
 
     Args:
         name: Of the search: of its folder, and of the experiments that are made of its best.
-        space: Keys of the section `postprocess` with their range or choices; the key
-            `postprocess` itself has lists of parts to choose from.
+        space: Keys of the section `postprocess`, and `predict.merge.FIELD`, with their range or
+            choices; the key `postprocess` itself has lists of parts to choose from, and `merge`
+            has merges.
         objectives: Metrics to maximise or minimise.
         constraints: What other metrics (or these) may be.
         points: How many to try; a grid tries all.
@@ -65,6 +66,8 @@ class Plan:
         overrides: What all points have in common, as `dvc exp run -S` takes it.
         cache_mb: Memory for what points share, in each process.
         predictions: What the stage predict wrote for the scenes of val.
+        models: What the stage train wrote; read where merging is tried, as are the weights.
+        weights: What the stage ensemble wrote; None: models count alike.
         scenes: What the stage process wrote.
         catalogue: What the stage catalogue wrote.
         selection: What the stage select wrote.
@@ -80,6 +83,8 @@ class Plan:
     overrides: tuple[str, ...] = ()
     cache_mb: int = 1024
     predictions: Path = Path("data/predictions/val")
+    models: Path = Path("models")
+    weights: Path | None = Path("data/ensemble.json")
     scenes: Path = Path("data/processed")
     catalogue: Path = Path("data/catalogue")
     selection: Path = Path("data/selection")

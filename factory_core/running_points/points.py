@@ -5,22 +5,28 @@ from __future__ import annotations
 import copy
 import itertools
 import json
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from factory_core.kernel import config
-from factory_core.kernel.errors import ConfigError, nearest
 from factory_core.postprocess.chain import Chain, check_order
+from factory_core.running_points.candidates import Merged
+from factory_core.running_points.keys import (
+    GROUPS,
+    MERGED,
+    SECTION,
+    check_grid,
+    check_keys,
+    check_rooms,
+    put,
+    tried_sections,
+)
 from factory_core.running_points.plan import Wanted
 from factory_core.tune.values import Choices, override, written
-
-SECTION = "postprocess"
-MOST = 200_000
-ORDER = f"{SECTION}.order"
 
 
 @dataclass(frozen=True)
@@ -51,42 +57,50 @@ class Space:
 
     Args:
         wanted: The plan.
-        takes: What predict wrote: `ScoreMap`, or `GeoDataFrame` for candidates.
+        takes: What is tried on: `ScoreMap`, or `GeoDataFrame` for candidates.
+        voters: How many boxes a window gives of an object, where merging is tried: then every
+            chain begins with a merge. None: where predict has merged.
 
     Raises:
         ConfigError: A key is no running point's, or names a part that is not in the chain, a
             value is refused by its part, or a grid has no end.
     """
 
-    def __init__(self, wanted: Wanted, *, takes: type) -> None:
+    def __init__(self, wanted: Wanted, *, takes: type, voters: int | None = None) -> None:
         self.wanted = wanted
         self.takes = takes
+        self.voters = voters
         self.parts: dict[str, Any] = {}
         self._shapes: set[tuple[str, ...]] = set()
         self._tried = wanted.space
-        _check_rooms(wanted)
+        check_rooms(wanted)
         if wanted.sampler == "grid":
-            _check_grid(wanted)
+            check_grid(wanted)
         self.bases = {
-            written(group): config.compose(overrides=self._common(group))
+            tuple(map(written, group.values())): config.compose(overrides=self._common(group))
             for group in self._groups()
         }
-        _check_keys(wanted, [_section(base) for base in self.bases.values()])
+        self._sections = {
+            group: tried_sections(base, merging=voters is not None)
+            for group, base in self.bases.items()
+        }
+        check_keys(wanted, list(self._sections.values()))
         for pick in (0, -1):  # the least and the largest of every range
             self.place({key: _end(tried, pick) for key, tried in self._tried.items()})
 
     @property
     def config(self) -> DictConfig:
-        """The configuration of the first point; all share what is no post-processing."""
+        """The configuration of the first point; all share what is not tried."""
         return next(iter(self.bases.values()))
 
-    def _groups(self) -> list[Any]:
-        tried = self._tried.get(SECTION)
-        return list(tried.all_values or ()) if tried else [None]
+    def _groups(self) -> Iterator[dict[str, Any]]:
+        """Every choice of parts, by the keys that choose them."""
+        chosen = {key: self._tried[key].all_values or [] for key in GROUPS if key in self._tried}
+        for values in itertools.product(*chosen.values()):
+            yield dict(zip(chosen, values, strict=True))
 
-    def _common(self, group: Any) -> list[str]:
-        chosen = [] if group is None else [override(SECTION, group)]
-        return [*self.wanted.plan.overrides, *chosen]
+    def _common(self, group: Mapping[str, Any]) -> list[str]:
+        return [*self.wanted.plan.overrides, *(override(key, group[key]) for key in group)]
 
     def place(self, values: Mapping[str, Any]) -> Point:
         """The point of some values; those of parts that its chain lacks are left out.
@@ -94,23 +108,41 @@ class Space:
         Raises:
             ConfigError: A part refuses its value, or the chain is in an impossible order.
         """
-        node = copy.deepcopy(_section(self.bases[written(values.get(SECTION))]))
+        group = tuple(written(values[key]) for key in GROUPS if key in values)
+        sections = copy.deepcopy(self._sections[group])
         kept = {
-            key: value for key, value in values.items() if key == SECTION or _set(node, key, value)
+            key: value
+            for key, value in values.items()
+            if key in GROUPS or put(sections, key, value)
         }
+        node = sections[SECTION]
         names = node["order"]
         if sorted(names) != sorted(node["tasks"]):
             config.build_chain(node, where=SECTION)  # says which is missing
-        chain = tuple(json.dumps(node["tasks"][name], sort_keys=True) for name in names)
-        for name, text in zip(names, chain, strict=True):
-            if text not in self.parts:
-                where = f"{SECTION}.tasks.{name}"
-                self.parts[text] = config.build(json.loads(text), where=where)
+        chain = tuple(
+            self._part(node["tasks"][name], where=f"{SECTION}.tasks.{name}") for name in names
+        )
         if tuple(names) not in self._shapes:
             tasks = tuple((name, self.parts[text]) for name, text in zip(names, chain, strict=True))
             check_order(Chain(tasks, self.takes), where=SECTION)
             self._shapes.add(tuple(names))
+        if self.voters is not None:
+            merged = partial(Merged, voters=self.voters)
+            chain = (self._part(sections["predict"]["merge"], where=MERGED, then=merged), *chain)
         return Point(kept, chain)
+
+    def _part(
+        self,
+        node: Mapping[str, Any],
+        *,
+        where: str,
+        then: Callable[[Any], Any] = lambda part: part,
+    ) -> str:
+        """The mapping of a part as text, by which `parts` has it, or what `then` makes of it."""
+        text = json.dumps(node, sort_keys=True)
+        if text not in self.parts:
+            self.parts[text] = then(config.build(node, where=where))
+        return text
 
     def grid(self) -> list[Point]:
         """Every point, those that share parts beside each other."""
@@ -133,89 +165,6 @@ def in_order(points: Iterator[Point] | Sequence[Point]) -> list[Point]:
     return sorted(different, key=lambda point: [seen[part] for part in point.chain])
 
 
-def _section(composed: DictConfig) -> dict[str, Any]:
-    node: Any = OmegaConf.to_container(composed[SECTION], resolve=True)
-    return {"tasks": node.get("tasks") or {}, "order": list(node.get("order") or ())}
-
-
-def _set(node: dict[str, Any], key: str, value: Any) -> bool:
-    """Set a key of the section, and say whether it has it."""
-    *path, last = key.split(".")[1:]
-    for step in path:
-        node = node.get(step, {}) if isinstance(node, dict) else {}
-    if not isinstance(node, dict) or last not in node:
-        return False
-    node[last] = value
-    return True
-
-
 def _end(tried: Any, pick: int) -> Any:
     values = tried.all_values if isinstance(tried, Choices) else [tried.low, tried.high]
     return values[pick]
-
-
-def _check_rooms(wanted: Wanted) -> None:
-    """Refuse keys of other stages: what they change is not in what predict has written."""
-    for key, tried in wanted.space.items():
-        room = key.partition(".")[0]
-        if key == "predict.split" or room in ("train", "model", "dataset", "process", "select"):
-            reason = "the network would have to be trained again: `factory tune` searches it"
-        elif room == "predict":
-            reason = (
-                "what predict blends and merges is done before its results are kept, so it needs "
-                "the network: `dvc exp run --queue -S` or `factory tune` searches it. To vary how "
-                "boxes are merged, let predict keep them all and merge in `postprocess` "
-                "(`non_maximum_suppression`, `soft_non_maximum_suppression`, `weighted_box_fusion`)"
-            )
-        elif room == "evaluate":
-            reason = "it is the ruler: points measured by two rulers do not compare"
-        elif room != SECTION:
-            known = [SECTION, f"{SECTION}.tasks.PART.FIELD", ORDER]
-            reason = f"keys are {', '.join(known)}.{nearest(room, [SECTION])}"
-        elif key == SECTION and not isinstance(tried, Choices):
-            reason = "it needs a list of lists of parts"
-        else:
-            continue
-        raise ConfigError(f"`space.{key}` is no part of a running point: {reason}.")
-
-
-def _check_grid(wanted: Wanted) -> None:
-    """Refuse a grid of a range without a step, or of too many points."""
-    endless = [key for key, tried in wanted.space.items() if tried.all_values is None]
-    if endless:
-        raise ConfigError(
-            f"A grid needs a `step` in the range of {', '.join(endless)}; or take "
-            "`sampler: random` and say how many `points`."
-        )
-    count = math.prod(len(tried.all_values or ()) for tried in wanted.space.values())
-    if count > MOST:
-        raise ConfigError(
-            f"The grid has {count:,} points; {MOST:,} are the most. Take larger steps, or "
-            "`sampler: random` and say how many `points`."
-        )
-
-
-def _check_keys(wanted: Wanted, sections: Sequence[dict[str, Any]]) -> None:
-    """Refuse keys that no chain has, with the nearest that there is."""
-    known = list(dict.fromkeys(key for section in sections for key in _keys(section)))
-    for key in wanted.space:
-        if key == SECTION or any(_set(copy.deepcopy(section), key, 0) for section in sections):
-            continue
-        names = list(dict.fromkeys(name for section in sections for name in section["order"]))
-        _, *path = key.split(".")
-        if path[0] == "tasks" and len(path) > 1 and path[1] not in names:
-            raise ConfigError(
-                f"`space.{key}` names the part {path[1]!r}, which is not in the chain "
-                f"({', '.join(names)}).{nearest(path[1], names)} To try chains with and without "
-                f"it, give `space.{SECTION}` the lists of parts to choose from."
-            )
-        raise ConfigError(
-            f"`space.{key}` is no key of the configuration.{nearest(key, known)} "
-            f"There are: {', '.join(known)}."
-        )
-
-
-def _keys(section: dict[str, Any]) -> Iterator[str]:
-    for name, part in section["tasks"].items():
-        yield from (f"{SECTION}.tasks.{name}.{field}" for field in part if field != "_target_")
-    yield ORDER

@@ -16,16 +16,21 @@ from omegaconf import DictConfig
 from factory_core.kernel import config, io
 from factory_core.kernel.compute import progress
 from factory_core.kernel.errors import ConfigError, OutputError
+from factory_core.running_points import candidates
 from factory_core.running_points.choose import Tried
 from factory_core.running_points.kept import Numbers
+from factory_core.running_points.keys import tries_merging
 from factory_core.running_points.measure import number_of
 from factory_core.running_points.outcome import Outcome
-from factory_core.running_points.plan import SPLIT
+from factory_core.running_points.plan import SPLIT, Plan
 from factory_core.tune import experiments
 from factory_core.tune.workplace import Workplace, git, refuse_uncommitted
 
 FOLDER = Path(".dvc/tmp/running_points")
+PREDICT = "predict"
 STEPS = ("postprocess", "evaluate")
+# What the stage predict reads, as its options and a plan name it.
+READ = ("models", "weights", "scenes", "selection")
 
 
 def promote_points(outcome: Outcome, *, count: int, file: Path) -> Iterator[str]:
@@ -33,6 +38,7 @@ def promote_points(outcome: Outcome, *, count: int, file: Path) -> Iterator[str]
 
     The stages postprocess and evaluate of val run for each in a clone of the last commit, what
     they write goes into the cache of DVC, and Git gets all experiments by one `git fast-import`.
+    Where merging was tried, what the stage predict would write is merged of what the search kept.
 
     Args:
         outcome: Of the search.
@@ -45,18 +51,24 @@ def promote_points(outcome: Outcome, *, count: int, file: Path) -> Iterator[str]
     Raises:
         ConfigError: Something is not committed, or there are other experiments of these names.
         OutputError: What the stages need is not in the cache of DVC, their numbers are not those
-            of the search, or the installed DVC does not list what was written.
+            of the search, what it kept is not of the commit, or the installed DVC does not list
+            what was written.
     """
     root = Path()
     refuse_uncommitted(root, own=file)
+    steps: tuple[str, ...] = STEPS
+    if tries_merging(outcome.wanted.space):
+        steps = (PREDICT, *STEPS)
+        _refuse_other_inputs(outcome.plan)
     best = {one.name(outcome.plan): one for one in outcome.ranked[:count]}
     place = _open_workplace(root)
     _refuse_others(place, outcome, best)
     made = []
+    kept = candidates.FOLDER.resolve()
     with chdir(place.work):
-        _check_out()
+        _check_out(steps)
         for name, one in progress(list(best.items()), label="promote"):
-            made.append(_make(name, one, outcome, base=place.base))
+            made.append(_make(name, one, outcome, base=place.base, steps=steps, kept=kept))
     experiments.write(place, made)
     missing = sorted(best.keys() - experiments.listed(place))
     if missing:
@@ -72,6 +84,29 @@ def promote_points(outcome: Outcome, *, count: int, file: Path) -> Iterator[str]
     for name in best:
         yield f"promoted: {name}   # dvc exp apply {name}"
     yield "`dvc exp show` lists them; after an apply, `dvc repro` brings test and the bundle."
+
+
+def _refuse_other_inputs(plan: Plan) -> None:
+    """Refuse where the network has run on other models or scenes than those of the commit."""
+    with _repo() as repo:
+        stage = _stages(repo, (PREDICT,))[PREDICT]
+        options = _options(shlex.split(stage.cmd))
+        stated = {
+            name: getattr(plan, name) for name in ("models", "weights", "scenes", "selection")
+        }
+        changed = [
+            str(path)
+            for name, path in stated.items()
+            if options.get(name) != (path.as_posix() if path else None)
+        ]
+        own = [dep for dep in stage.deps if dep not in stage.params]
+        changed += [dep.def_path for dep in own if dep.workspace_status()]
+    if changed:
+        raise OutputError(
+            f"The network has run on what is not of the last commit: {', '.join(changed)} "
+            f"differs from what {stage.addressing} has in dvc.yaml and dvc.lock. Run `dvc repro`, "
+            "commit, and search again."
+        )
 
 
 def _open_workplace(root: Path) -> Workplace:
@@ -98,10 +133,10 @@ def _refuse_others(place: Workplace, outcome: Outcome, best: dict[str, Tried]) -
                 )
 
 
-def _check_out() -> None:
-    """Bring what the two stages read into the clone, from the cache of DVC."""
+def _check_out(steps: Sequence[str]) -> None:
+    """Bring what the stages read into the clone, from the cache of DVC."""
     with _repo() as repo:
-        stages = _stages(repo)
+        stages = _stages(repo, steps)
         made = {out.fs_path for stage in stages.values() for out in stage.outs}
         needed = sorted({d.fs_path for s in stages.values() for d in s.deps} - made)
         # Files that are there are Git's, params.yaml say.
@@ -110,19 +145,26 @@ def _check_out() -> None:
             repo.checkout(targets=targets, recursive=True, force=True)
         except Exception as error:
             raise OutputError(
-                f"Of the last commit not all is in the cache of DVC that {' and '.join(STEPS)} "
+                f"Of the last commit not all is in the cache of DVC that {' and '.join(steps)} "
                 f"read ({error}). Run `dvc repro` and commit, or `dvc pull`."
             ) from error
 
 
-def _make(name: str, one: Tried, outcome: Outcome, *, base: str) -> experiments.Experiment:
+def _make(
+    name: str, one: Tried, outcome: Outcome, *, base: str, steps: Sequence[str], kept: Path
+) -> experiments.Experiment:
     """Run the stages in the clone, which is the current folder, and take what they changed."""
     composed = config.compose(overrides=outcome.overrides(one))
     config.PARAMS.write_text(config.to_yaml(composed), encoding="utf-8")
     with _repo() as repo:
-        stages = _stages(repo)
-        for step in STEPS:
-            _run(step, stages[step].cmd, composed)
+        stages = _stages(repo, steps)
+        for step in steps:
+            if step == PREDICT:
+                merged = outcome.evaluator.parts[one.point.chain[0]]
+                out = Path(_options(shlex.split(stages[step].cmd))["out"])
+                candidates.write_merged(merged, kept=kept, out=out)
+            else:
+                _run(step, stages[step].cmd, composed)
             repo.commit(target=stages[step].addressing, force=True)
         (metrics,) = [out.fs_path for out in stages["evaluate"].outs if out.metric]
     _check_numbers(name, outcome.plan.metrics, one.numbers, io.read_json(Path(metrics)))
@@ -136,8 +178,8 @@ def _repo() -> Any:
     return import_module("dvc.repo").Repo()
 
 
-def _stages(repo: Any) -> dict[str, Any]:
-    """The stages of `STEPS` that work on val, as dvc.yaml has them.
+def _stages(repo: Any, steps: Sequence[str]) -> dict[str, Any]:
+    """The stages of `steps` that work on val, as dvc.yaml has them.
 
     Raises:
         ConfigError: There is none of a step, or one that the factory does not run.
@@ -145,9 +187,9 @@ def _stages(repo: Any) -> dict[str, Any]:
     found = {}
     for stage in repo.index.stages:
         words = shlex.split(stage.cmd) if isinstance(stage.cmd, str) else []
-        if words[:1] == ["factory"] and words[1] in STEPS and _options(words)["split"] == SPLIT:
+        if words[:1] == ["factory"] and words[1] in steps and _options(words)["split"] == SPLIT:
             found[words[1]] = stage
-    missing = [step for step in STEPS if step not in found]
+    missing = [step for step in steps if step not in found]
     if missing:
         raise ConfigError(
             f"dvc.yaml has no stage that runs `factory {missing[0]} --split {SPLIT} ...`: points "

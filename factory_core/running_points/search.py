@@ -9,30 +9,26 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from factory_core.evaluate.metric import Metric, draw_weights
 from factory_core.evaluate.scenes import read_scenes
 from factory_core.evaluate.settings import Settings
 from factory_core.kernel import config, io
-from factory_core.kernel.errors import ConfigError, OutputError, SelectionError
-from factory_core.kernel.geo import ScoreMap
-from factory_core.postprocess.predictions import KINDS, find_predictions, read_predictions
 from factory_core.running_points.ask import ask, build_sampler
 from factory_core.running_points.choose import Tried, rank
 from factory_core.running_points.evaluator import Evaluator
+from factory_core.running_points.inputs import check_current, check_not_empty, open_source
 from factory_core.running_points.kept import FILE, Kept, Numbers
 from factory_core.running_points.measure import Ruler, needed
 from factory_core.running_points.outcome import Outcome, describe
 from factory_core.running_points.page import write_outcome
 from factory_core.running_points.plan import SPLIT, Plan, read_points
-from factory_core.running_points.points import SECTION, Point, Space
+from factory_core.running_points.points import Point, Space
 from factory_core.running_points.prefixes import Prefixes, SceneFile
 from factory_core.running_points.promote import promote_points
 
 FOLDER = Path("running_points")
-# Sections that predictions do not hang on.
-FREE = (SECTION, "evaluate", "compute", "bundle")
 STATE = "state.json"
 
 
@@ -49,16 +45,22 @@ def search(file: Path, *, promote: int = 0) -> Iterator[str]:
     Raises:
         ConfigError: The file is wrong, or params.yaml is not what conf/ composes to.
         OutputError: Predictions are missing or empty.
+        ModelError: Merging is tried, and models are missing or damaged.
+        SceneError: Merging is tried, and the network cannot run over a scene.
         SelectionError: There is no scene of val.
     """
     wanted = read_points(file)
     plan = wanted.plan
-    scenes = _find_scenes(plan)
-    space = Space(wanted, takes=KINDS[scenes[0].path.suffix])
-    _check_current(space.config, plan)
+    source = open_source(wanted)
+    space = Space(wanted, takes=source.takes, voters=source.voters)
+    check_current(space)
     if not isinstance(wanted.sampler, str):
         build_sampler(wanted)  # refuses what it cannot take, before anything is measured
     ruler = _read_ruler(space.config, plan)
+    if not source.is_kept:
+        yield f"The network runs once over {SPLIT}; what it finds is kept for every search."
+    scenes = source.find_scenes(compute=space.config.compute)
+    check_not_empty(scenes)
     out = FOLDER / plan.name
     key = _key(space, ruler, scenes)
     earlier, lines = _find_earlier(out, key)
@@ -92,57 +94,6 @@ def search(file: Path, *, promote: int = 0) -> Iterator[str]:
         yield from promote_points(outcome, count=promote, file=file)
 
 
-def _find_scenes(plan: Plan) -> list[SceneFile]:
-    areas = io.read_areas(plan.selection / "selection.parquet", SPLIT)
-    if not areas:
-        raise SelectionError(
-            f"{plan.selection / 'selection.parquet'} has nothing for the split {SPLIT!r}, on which "
-            "running points are searched. Give it a share in the section `select`."
-        )
-    if not plan.predictions.is_dir():
-        raise OutputError(
-            f"{plan.predictions} does not exist. Run the stage predict first: "
-            f"`dvc repro predict@{SPLIT}`."
-        )
-    files = find_predictions(plan.predictions, sorted(areas))
-    if not any(map(_holds_something, files)):
-        raise OutputError(
-            f"{plan.predictions} is empty: no scene of {SPLIT} has a score above 0, so all points "
-            "would detect nothing. Look at the training curves of the model, and run the stages "
-            "train and predict again."
-        )
-    return [SceneFile(file, areas[file.stem]) for file in files]
-
-
-def _holds_something(file: Path) -> bool:
-    found = read_predictions(file)
-    return bool(found.scores.any()) if isinstance(found, ScoreMap) else len(found) > 0
-
-
-def _check_current(composed: DictConfig, plan: Plan) -> None:
-    """Refuse if the predictions were made by other settings than those that points would have."""
-    stated, now = (_upstream(one) for one in (config.load(), composed))
-    differ = sorted(
-        name for name in stated.keys() | now.keys() if stated.get(name) != now.get(name)
-    )
-    if differ:
-        common = f" with {' '.join(plan.overrides)}" if plan.overrides else ""
-        raise ConfigError(
-            f"{config.PARAMS} and what conf/ composes to{common} differ in {', '.join(differ)}: "
-            f"{plan.predictions} would not be what points are tried on. Compose "
-            f"(`factory compose`) and predict (`dvc repro predict@{SPLIT}`) first."
-        )
-
-
-def _upstream(composed: DictConfig) -> dict[str, Any]:
-    """Sections that predictions hang on, and the code of the stages up to them, flat."""
-    content: Any = OmegaConf.to_container(composed, resolve=True)
-    code = content.pop("fingerprint", {})
-    return {key: value for key, value in content.items() if key not in FREE} | {
-        f"fingerprint.{stage}": value for stage, value in code.items() if stage not in FREE
-    }
-
-
 def _read_ruler(composed: DictConfig, plan: Plan) -> Ruler:
     chosen = composed.evaluate.metrics
     parts: list[Metric] = config.build_chain(chosen, where="evaluate.metrics")
@@ -169,6 +120,7 @@ def _key(space: Space, ruler: Ruler, scenes: Sequence[SceneFile]) -> dict[str, A
     """What the numbers of a point hang on, beside its chain; by a name for people."""
     plan = space.wanted.plan
     code = space.config.fingerprint
+    merging = space.bases.values() if space.voters is not None else ()
     layers = [path for part in space.parts.values() for path in config.files_of(part).values()]
     inputs = {
         "predictions": [scene.path for scene in scenes],
@@ -182,6 +134,7 @@ def _key(space: Space, ruler: Ruler, scenes: Sequence[SceneFile]) -> dict[str, A
         "code of post-processing": sorted(
             {base.fingerprint.postprocess for base in space.bases.values()}
         ),
+        "code of merging": sorted({base.fingerprint.predict for base in merging}),
         "code of metrics": code.evaluate,
         "metrics": [repr(metric) for metric in ruler.metrics],
         "ruler": [

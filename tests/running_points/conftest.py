@@ -17,11 +17,12 @@ from odc.geo.geobox import GeoBox
 from shapely.geometry import box
 
 import factory_core
-from factory_core.kernel import config, io
+from factory_core.evaluate import stage as evaluate
+from factory_core.kernel import config, fingerprint, io
 from factory_core.kernel.geo import footprint
+from factory_core.postprocess import stage as postprocess
+from factory_core.running_points import page
 
-# Tests may put what is composed already in its place.
-COMPOSE = config.compose
 BIN = Path(sys.executable).parent
 TEMPLATE = Path(factory_core.__file__).parents[1] / "{{cookiecutter.detector_name}}"
 # In two CRS, so that one table of all scenes has to be in a third.
@@ -29,6 +30,8 @@ SCENES = {"a": "EPSG:32632", "b": "EPSG:32633", "c": "EPSG:32632"}
 CONFIG = """
     defaults:
       - factory
+      - blend: cosine
+      - merge: core
       - postprocess: {tasks}
       - metric: [matches, average_precision]
       - compute: local
@@ -50,6 +53,29 @@ POINTS = """
       postprocess.tasks.min_area.min_area_m2: [1.0, 30.0]
     objectives: {f1: maximize}
 """
+
+
+def compose_quickly(root=None, *, overrides=(), compose=config.compose):
+    """What conf/ composes to."""
+    with pytest.MonkeyPatch.context() as patch:
+        # It states all of them, and Hydra would work them out first.
+        patch.setattr(fingerprint, "fingerprint", lambda *_, **__: "")
+        return compose(root or Path(), overrides=overrides)
+
+
+@pytest.fixture
+def plain(request, monkeypatch):
+    """Nothing is drawn, where a test does not look at it, nor composed that is composed already."""
+
+    def compose(root=None, *, overrides=()):
+        return compose_quickly(overrides=overrides) if overrides else config.load()
+
+    monkeypatch.setattr(config, "compose", compose)
+    monkeypatch.setattr(evaluate, "_write_plots", lambda *_, **__: {})
+    monkeypatch.setattr(evaluate, "_write_pictures", lambda *_, **__: {})
+    monkeypatch.setattr(evaluate, "render_report", lambda **_: "")
+    if "page" not in request.node.name:
+        monkeypatch.setattr(page, "draw", lambda _: {})
 
 
 def grid(crs):
@@ -141,7 +167,7 @@ def write_detector(root, *, write=write_scores, tasks=MAPS):
 
 
 def write_params(root):
-    text = config.to_yaml(COMPOSE(root))
+    text = config.to_yaml(compose_quickly(root))
     (root / "params.yaml").write_text(text)
 
 
@@ -152,6 +178,23 @@ def write_points(root, text=POINTS, **changed):
     file = root / "POINTS.yaml"
     file.write_text(yaml.safe_dump({k: v for k, v in content.items() if v is not None}))
     return file
+
+
+def measure(composed):
+    """What the stages postprocess and evaluate write for a configuration, of what predict wrote."""
+    folders = {"predictions": Path("data/predictions/val"), "selection": Path("data/selection")}
+    detections = Path("data/detections/val.parquet")
+    postprocess.run(composed, **folders, split="val", out=detections)
+    evaluate.run(
+        composed,
+        **folders,
+        detections=detections,
+        scenes=Path("data/processed"),
+        catalogue=Path("data/catalogue"),
+        split="val",
+        out=Path("data/evaluation"),
+    )
+    return io.read_json(Path("data/evaluation/metrics.json"))
 
 
 @pytest.fixture(scope="session")

@@ -9,38 +9,24 @@ import pytest
 import yaml
 from omegaconf import OmegaConf
 
-from factory_core.evaluate import stage as evaluate
 from factory_core.kernel import config, io
 from factory_core.kernel.errors import ConfigError, OutputError, SelectionError
-from factory_core.postprocess import stage as postprocess
-from factory_core.running_points import evaluator, page, search
+from factory_core.running_points import evaluator, search
 from factory_core.running_points.measure import number_of
 from tests.running_points.conftest import (
-    COMPOSE,
     SCENES,
+    compose_quickly,
     grid,
+    measure,
     write_params,
     write_points,
     write_scores,
 )
 
+pytestmark = pytest.mark.usefixtures("plain")
+
 TABLE = "running_points/first/points.parquet"
 METRICS = ("f1", "precision", "recall", "found", "missed", "false")
-
-
-@pytest.fixture(autouse=True)
-def plain(request, monkeypatch):
-    """Nothing is drawn, where a test does not look at it, nor composed that is composed already."""
-
-    def compose(root=None, *, overrides=()):
-        return COMPOSE(overrides=overrides) if overrides else config.load()
-
-    monkeypatch.setattr(config, "compose", compose)
-    monkeypatch.setattr(evaluate, "_write_plots", lambda *_, **__: {})
-    monkeypatch.setattr(evaluate, "_write_pictures", lambda *_, **__: {})
-    monkeypatch.setattr(evaluate, "render_report", lambda **_: "")
-    if "page" not in request.node.name:
-        monkeypatch.setattr(page, "draw", lambda _: {})
 
 
 def searched(file):
@@ -55,23 +41,7 @@ def by_stages(overrides, composed=None):
     for override in overrides:
         key, _, text = override.partition("=")
         OmegaConf.update(composed, key, yaml.safe_load(text))
-    folders = {"predictions": io_path("predictions/val"), "selection": io_path("selection")}
-    detections = io_path("detections/val.parquet")
-    postprocess.run(composed, **folders, split="val", out=detections)
-    evaluate.run(
-        composed,
-        **folders,
-        detections=detections,
-        scenes=io_path("processed"),
-        catalogue=io_path("catalogue"),
-        split="val",
-        out=io_path("evaluation"),
-    )
-    return io.read_json(io_path("evaluation/metrics.json"))
-
-
-def io_path(name):
-    return search.Path("data", name)
+    return measure(composed)
 
 
 def overrides_of(row):
@@ -183,7 +153,7 @@ def test_chains_are_chosen_too_and_a_value_of_no_part_is_left_out(detector):
     assert table["postprocess.tasks.min_area.min_area_m2"].isna().tolist() == [True, False, False]
     assert table["f1"].iloc[1] != table["f1"].iloc[2]
     for place, parts in enumerate(["threshold, polygonise", "threshold, polygonise, min_area"]):
-        composed = COMPOSE(overrides=[f"postprocess=[gaussian, {parts}]"])
+        composed = compose_quickly(overrides=[f"postprocess=[gaussian, {parts}]"])
         values = ["postprocess.tasks.min_area.min_area_m2=30.0"] if place else []
         assert table["f1"].iloc[2 * place] == by_stages(values, composed)["f1"]
 

@@ -1,0 +1,236 @@
+"""Merging as part of a point: the numbers of the stages, from one run of the network."""
+
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+from geopandas import GeoDataFrame
+from omegaconf import OmegaConf
+
+from factory_core.kernel import config, io
+from factory_core.kernel.errors import ConfigError, ModelError, OutputError
+from factory_core.predict import layout
+from factory_core.predict import stage as predict
+from factory_core.predict.engine import Engine
+from factory_core.running_points import candidates, search
+from factory_core.running_points.inputs import open_source
+from factory_core.running_points.plan import read_points
+from tests.onnx_models import write_box_model, write_score_model
+from tests.running_points.conftest import (
+    SCENES,
+    grid,
+    measure,
+    on_ground,
+    write_detector,
+    write_params,
+    write_points,
+)
+
+pytestmark = pytest.mark.usefixtures("plain")
+
+PREDICT = "predict: {overlap_px: 6, batch_size: 8}"
+POINTS = """
+    name: first
+    space:
+      merge: [core, fusion]
+      predict.merge.max_iou: [0.1, 0.6]
+      predict.merge.cores_only: [false, true]
+      postprocess.tasks.min_score.min_score: [0.2, 0.5]
+    objectives: {f1: maximize, ap50: maximize}
+"""
+METRICS = ("f1", "precision", "recall", "found", "missed", "false", "ap50")
+
+
+def write_grey(root, name, crs, seed):
+    """A scene with bright places, several pixels each, and labels of 4 x 4 around some of them."""
+    chance = np.random.default_rng(seed)
+    pixels = chance.integers(3, 60, (1, 60, 80), dtype=np.uint8)
+    shapes = []
+    places = np.argwhere(np.ones((6, 8))) * 9 + chance.integers(3, 8, (48, 2))
+    for row, column in places:
+        for _ in range(chance.integers(1, 4)):
+            down, right = chance.integers(0, 3, 2)
+            pixels[0, row + down, column + right] = chance.integers(70, 256)
+        if chance.random() < 0.7:
+            shapes.append(on_ground((column - 1.5, row - 1.5, column + 2.5, row + 2.5)))
+    io.write_cog(
+        root / f"data/processed/{name}.tif",
+        geobox=grid(crs),
+        bands=("grey",),
+        dtype="uint8",
+        nodata=0,
+        blocks=[(grid(crs), pixels)],
+    )
+    row = {"label": "house", "scene_id": name}
+    return GeoDataFrame(row, geometry=shapes, crs=crs, index=range(len(shapes)))
+
+
+@pytest.fixture(scope="session")
+def models_detector(tmp_path_factory):
+    """A detector with two models of boxes, and no predictions."""
+    root = write_detector(
+        tmp_path_factory.mktemp("merging") / "made", write=lambda *_: None, tasks="[min_score]"
+    )
+    labels = [write_grey(root, name, crs, seed) for seed, (name, crs) in enumerate(SCENES.items())]
+    io.write_by_scene(labels, root / "data/catalogue/labels.parquet")
+    for member, blur in enumerate((0.0, 0.1)):
+        write_box_model(root / f"models/{member}/model.onnx", classes=("house",), blur=blur)
+    io.write_json({"weights": {"0": 0.75, "1": 0.25}}, root / "data/ensemble.json")
+    text = (root / "conf/config.yaml").read_text().replace("merge: core", "merge: suppression")
+    (root / "conf/config.yaml").write_text(f"{text}\n{PREDICT}")
+    write_params(root)
+    return root
+
+
+@pytest.fixture
+def merging(models_detector, tmp_path, monkeypatch):
+    """That detector, and the current folder."""
+    root = shutil.copytree(models_detector, tmp_path / "made")
+    monkeypatch.chdir(root)
+    return root
+
+
+@pytest.fixture
+def runs(monkeypatch):
+    """Scene and block of each run of the network."""
+    found = []
+    keep = Engine._keep
+
+    def counted(self, job, result):
+        found.append((job[0].raster.scene_id, job[1]))
+        keep(self, job, result)
+
+    monkeypatch.setattr(Engine, "_keep", counted)
+    monkeypatch.setattr(layout, "BLOCK_PX", 30)
+    return found
+
+
+def searched(file, name="first"):
+    """Lines of a search, and its table."""
+    lines = list(search.search(file))
+    return "\n".join(lines), pd.read_parquet(f"running_points/{name}/points.parquet")
+
+
+def overrides_of(row):
+    """Of a row of the table, as `dvc exp run -S` takes them."""
+    keys = [key for key in row.index if key.startswith(("merge", "predict.", "postprocess."))]
+    return [f"{key}={row[key]}" for key in keys if pd.notna(row[key])]
+
+
+def by_stages(overrides):
+    """Configuration of a point, and what predict, postprocess and evaluate write for it."""
+    composed = OmegaConf.create(config.to_yaml(config.compose(overrides=overrides)))
+    predict.run(
+        composed,
+        models=search.Path("models"),
+        weights=search.Path("data/ensemble.json"),
+        scenes=search.Path("data/processed"),
+        selection=search.Path("data/selection"),
+        split="val",
+        out=search.Path("data/predictions/val"),
+    )
+    return composed, measure(composed)
+
+
+def content(folder):
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+def test_numbers_are_those_of_predict_and_the_stages_after_it(merging, runs):
+    text, table = searched(write_points(merging, POINTS))
+    # A merge without a field has one point of all its values.
+    assert table["merge"].value_counts().to_dict() == {"fusion": 8, "core": 2}
+    # Three scenes: 5 merges, 10 least scores; alone 10 chains of 2.
+    assert f"called {3 * (5 + 10)} times on a scene in place of {3 * 10 * 2}" in text
+    assert len(set(runs)) == len(runs) > len(SCENES), "the network has run once over each block"
+    assert table["f1"].nunique() > 6
+    wide = table["predict.merge.cores_only"].eq("false") & table["predict.merge.max_iou"].eq(0.1)
+    for _, row in table[wide | table["merge"].eq("core")].iloc[::2].iterrows():
+        composed, written = by_stages(overrides_of(row))
+        assert {name: row[name] for name in METRICS} == {name: written[name] for name in METRICS}
+        # Of what is kept, a promoted point has the file that the stage writes.
+        merged = candidates.Merged(config.build(composed.predict.merge), voters=2)
+        candidates.write_merged(merged, kept=candidates.FOLDER, out=merging / "merged")
+        assert content(merging / "merged") == content(merging / "data/predictions/val")
+
+
+def test_the_network_runs_once_for_all_searches_killed_it_goes_on(merging, runs, monkeypatch):
+    plan = {"space": "{predict.merge.max_iou: [0.1, 0.6]}", "objectives": "{f1: maximize}"}
+    keep = Engine._keep
+
+    def dies(self, job, result):
+        if len(runs) == 7:
+            raise KeyboardInterrupt
+        keep(self, job, result)
+
+    monkeypatch.setattr(Engine, "_keep", dies)
+    with pytest.raises(KeyboardInterrupt):
+        searched(write_points(merging, POINTS, **plan))
+    monkeypatch.setattr(Engine, "_keep", keep)
+    text, _ = searched(write_points(merging, POINTS, **plan))
+    assert "The network runs once over val" in text
+    assert len(set(runs)) == len(runs) > 7, "no block is computed again"
+    done = len(runs)
+    plan["space"] = "{predict.merge.cores_only: [true, false]}"
+    text, table = searched(write_points(merging, POINTS, name="other", **plan), "other")
+    assert len(runs) == done
+    assert "network" not in text
+    assert len(table) == 2
+    write_box_model(merging / "models/1/model.onnx", classes=("house",), blur=0.3)
+    assert not open_source(read_points(merging / "POINTS.yaml")).is_kept
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        pytest.param({"space": "{merge: [core, fusoin]}"}, "Did you mean 'fusion'", id="choice"),
+        pytest.param({"space": "{merge: {low: 0, high: 1}}"}, r"a list, `merge: \[", id="range"),
+        pytest.param({"space": "{predict.merge: [core, fusion]}"}, r"`merge: \[core", id="node"),
+        pytest.param(
+            {"space": "{predict.merge.max_io: [0.1, 0.2]}"},
+            "Did you mean 'predict.merge.max_iou'",
+            id="misspelt field",
+        ),
+        pytest.param(
+            {"space": "{predict.merge.max_iou: [0.1, 2.0]}"},
+            "`predict.merge` is wrong.*max_iou=2.0",
+            id="value that the merge refuses",
+        ),
+        pytest.param(
+            {"space": "{merge: [core, fusion], predict.overlap_px: [2, 4]}"},
+            "`space.predict.overlap_px`.*tries `merge` and `predict.merge.FIELD`",
+            id="windows",
+        ),
+        pytest.param(
+            {"space": "{merge: [core, fusion], views: [plain, flips]}"},
+            "every point needs",
+            id="views",
+        ),
+        pytest.param({"predictions": "data/predictions/test"}, "are of test", id="test"),
+        pytest.param({"overrides": "[predict.overlap_px=3]"}, "differ in predict", id="upstream"),
+    ],
+)
+def test_refuses_before_the_network_runs(merging, runs, changed, message):
+    with pytest.raises(ConfigError, match=f"(?s){message}"):
+        list(search.search(write_points(merging, POINTS, **changed)))
+    assert not runs
+    assert not (merging / "running_points").exists()
+
+
+def test_says_which_stage_to_run_first(merging):
+    (merging / "data/ensemble.json").unlink()
+    file = write_points(merging, POINTS)
+    with pytest.raises(OutputError, match=r"data/ensemble.json does not exist.*dvc repro ensemble"):
+        list(search.search(file))
+    shutil.rmtree(merging / "models")
+    with pytest.raises(ModelError, match=r"no \*/model.onnx in models.*dvc repro train"):
+        list(search.search(file))
+
+
+def test_score_maps_have_no_boxes_to_merge(detector):
+    write_score_model(detector / "models/0/model.onnx")
+    file = write_points(detector, space="{merge: [core, fusion]}")
+    file.write_text(f"{file.read_text()}\nweights: null\n")
+    with pytest.raises(ConfigError, match=r"models/0/model.onnx gives score maps.*Drop the keys"):
+        list(search.search(file))
