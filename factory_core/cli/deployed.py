@@ -32,3 +32,16 @@ def predict_bundle(
     import_module("factory_core.bundle.predict").predict_bundle(
         bundle, scenes, out=out, join=join, tolerance_px=tolerance_px
     )
+
+
+@app.command(rich_help_panel="Deployed")
+def latency(
+    bundle: Bundle,
+    scenes: Scenes,
+    repeats: Annotated[int, typer.Option(help="How often each scene is timed.")] = 5,
+    out: Annotated[Path | None, typer.Option(help="File.json to write.")] = None,
+) -> None:
+    """Say how long a bundle takes on this machine, from a scene on disk to its detections."""
+    module = import_module("factory_core.bundle.latency")
+    found = module.measure_latency(bundle, scenes, repeats=repeats, out=out)
+    typer.echo("\n".join(module.describe(found)))
