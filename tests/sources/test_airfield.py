@@ -3,9 +3,12 @@
 import geopandas as gpd
 import numpy as np
 import pytest
+import shapely
 import yaml
 from shapely.geometry import box
 
+from factory_core.evaluate.lines.apls import path_similarity
+from factory_core.evaluate.lines.network import build_network
 from factory_core.kernel import geo, io
 from factory_core.kernel.errors import ConfigError
 from factory_core.kernel.taxonomy import Taxonomy
@@ -51,7 +54,7 @@ def test_has_scenes_that_do_not_overlap(scenes):
     [
         pytest.param("aircraft", {"Polygon", "MultiPolygon"}, set(KINDS), id="aircraft"),
         pytest.param("buildings", {"Polygon"}, {"building"}, id="buildings"),
-        pytest.param("lines", {"LineString"}, {"runway", "taxiway"}, id="lines"),
+        pytest.param("lines", {"LineString"}, {"runway", "taxiway", "road"}, id="lines"),
     ],
 )
 def test_has_valid_labels_inside_their_scenes(airfield, scenes, name, kinds, classes):
@@ -62,6 +65,19 @@ def test_has_valid_labels_inside_their_scenes(airfield, scenes, name, kinds, cla
     for scene_id, rows in found.groupby("scene_id"):
         outline = geo.footprint(scenes[scene_id].geobox)
         assert rows.within(outline.buffer(1e-6)).all()
+
+
+def test_lines_are_a_network_to_the_metric_of_networks(airfield):
+    """As found perfectly: cut wherever they meet, and each piece for itself."""
+    for scene_id, rows in labels(airfield, "lines").groupby("scene_id"):
+        true = build_network(rows.geometry.to_numpy())
+        perfect = shapely.get_parts(shapely.node(shapely.union_all(rows.geometry.to_numpy())))
+        said = build_network(perfect[::-1])
+        settings = {"snap_m": 4, "spacing_m": 50, "min_way_m": 10, "sources": 500}
+        assert path_similarity(true, said, **settings) == pytest.approx(1, abs=1e-9), scene_id
+        assert path_similarity(said, true, **settings) == pytest.approx(1, abs=1e-9), scene_id
+        # A main taxiway with two ways to the apron and two to the runway; the road apart.
+        assert (len(true.junctions), true.components) in {(5, 2), (6, 2)}, scene_id
 
 
 def test_labels_are_where_the_pixels_are(airfield, scenes):
@@ -82,12 +98,29 @@ def test_labels_are_where_the_pixels_are(airfield, scenes):
     assert np.median(red[outside]) < 3500
 
 
-def test_taxonomy_of_the_detector_is_that_of_the_labels(airfield):
+@pytest.mark.parametrize(
+    ("what", "file", "whole", "names"),
+    [
+        pytest.param("aircraft", "aircraft", "aircraft", set(KINDS), id="aircraft"),
+        pytest.param("buildings", "buildings", "building", {"building"}, id="buildings"),
+        pytest.param("roads", "lines", "way", {"runway", "taxiway", "road"}, id="roads"),
+    ],
+)
+def test_taxonomy_of_the_detector_is_that_of_the_labels(airfield, what, file, whole, names):
+    detector = airfield / "detectors" / what
+    answers = yaml.safe_load((detector / "answers.yaml").read_text())["default_context"]
+    paths = tuple(path.strip() for path in answers["taxonomy"].split(","))
+    assert {path.rpartition("/")[2] for path in paths} == names
+    assert names >= set(labels(airfield, file)["label"])
+    assert {Taxonomy(paths).at(name, 1) for name in names} == {whole}
+    read = yaml.safe_load((detector / "baseline.yaml").read_text())["catalogue"]["labels"]
+    assert read == f"labels/{file}.parquet"
+
+
+def test_kinds_of_aircraft_are_those_of_its_taxonomy(airfield):
     answers = yaml.safe_load((airfield / "detectors/aircraft/answers.yaml").read_text())
-    paths = tuple(path.strip() for path in answers["default_context"]["taxonomy"].split(","))
-    assert set(paths) == {kind.path for kind in KINDS.values()}
-    taxonomy = Taxonomy(paths, level=4)
-    assert all(taxonomy.at(label, 1) == "aircraft" for label in KINDS)
+    paths = {path.strip() for path in answers["default_context"]["taxonomy"].split(",")}
+    assert paths == {kind.path for kind in KINDS.values()}
 
 
 def test_shows_each_kind_of_aircraft_at_its_usual_size(tmp_path_factory):

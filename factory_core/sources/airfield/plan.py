@@ -19,6 +19,7 @@ USERS = {
     "club": ("business_jet", "light_propeller"),
 }
 CARS = ("white_skin", "bare_metal", "rubber", "navy_blue", "bright_red")
+MILLIMETRE = 1e-3
 ROOFS = ("roof_metal", "roof_white", "roof_bitumen", "roof_tiles", "roof_green")
 
 
@@ -54,7 +55,7 @@ class Plan:
         buildings: With the exact outlines.
         aircraft: Parked and rolling.
         vehicles: Small trucks and cars.
-        lines: Centre lines with their class.
+        lines: Centre lines with their class; a line has a vertex where another one ends on it.
     """
 
     side: float
@@ -92,6 +93,7 @@ def draw_plan(side: float, *, users: str, turn_deg: float, rng: np.random.Genera
     _add_buildings(plan, apron, rng)
     _park_aircraft(plan, apron, users, rng)
     _roll_aircraft(plan, taxi_at, users, rng)
+    plan.lines = _joined(plan.lines)
     return plan
 
 
@@ -201,6 +203,8 @@ def _add_buildings(
         [box(x, road_at - 0.12, x + 3, road_at + 0.12) for x in np.arange(-plan.side, plan.side, 9)]
     )
     plan.markings.append(Paint(plan.place(dashes), "white_paint", opacity=0.7))
+    middle = LineString([(-plan.side, road_at), (plan.side, road_at)])
+    plan.lines.append((plan.place(middle), "road"))
     x, depth_max = left - 0.06 * plan.side, 0.11 * plan.side
     while x < right + 0.08 * plan.side:
         wide = float(np.clip(rng.uniform(0.06, 0.16) * plan.side, 5, 70))
@@ -315,3 +319,15 @@ def _roll_aircraft(plan: Plan, taxi_at: float, users: str, rng: np.random.Genera
         heading = 90 if rng.random() < 0.5 else 270
         place = (float(rng.uniform(-0.3, 0.3)) * plan.side, taxi_at)
         _add_aircraft(plan, kind, place, heading, rng)
+
+
+def _joined(lines: list[tuple[LineString, str]]) -> list[tuple[LineString, str]]:
+    """The same lines, with a vertex in each where another one ends on it: a network."""
+    ends = [Point(place) for line, _ in lines for place in (line.coords[0], line.coords[-1])]
+    joined = []
+    for line, label in lines:
+        new = {end.coords[0] for end in ends if line.distance(end) < MILLIMETRE}
+        places = {*line.coords, *new}
+        ordered = sorted(places, key=lambda place, on=line: float(on.project(Point(place))))
+        joined.append((LineString(ordered), label))
+    return joined
