@@ -2,13 +2,11 @@
 
 import shutil
 
-import numpy as np
 import pandas as pd
 import pytest
-from geopandas import GeoDataFrame
 from omegaconf import OmegaConf
 
-from factory_core.kernel import config, io
+from factory_core.kernel import config
 from factory_core.kernel.errors import ConfigError, ModelError, OutputError
 from factory_core.predict import layout
 from factory_core.predict import stage as predict
@@ -19,76 +17,15 @@ from factory_core.running_points.plan import read_points
 from tests.onnx_models import write_box_model, write_score_model
 from tests.running_points.conftest import (
     SCENES,
-    grid,
     measure,
-    on_ground,
-    write_detector,
     write_params,
     write_points,
 )
+from tests.running_points.merging.conftest import POINTS
 
 pytestmark = pytest.mark.usefixtures("plain")
 
-PREDICT = "predict: {overlap_px: 6, batch_size: 8}"
-POINTS = """
-    name: first
-    space:
-      merge: [core, fusion]
-      predict.merge.max_iou: [0.1, 0.6]
-      predict.merge.cores_only: [false, true]
-      postprocess.tasks.min_score.min_score: [0.2, 0.5]
-    objectives: {f1: maximize, ap50: maximize}
-"""
 METRICS = ("f1", "precision", "recall", "found", "missed", "false", "ap50")
-
-
-def write_grey(root, name, crs, seed):
-    """A scene with bright places, several pixels each, and labels of 4 x 4 around some of them."""
-    chance = np.random.default_rng(seed)
-    pixels = chance.integers(3, 60, (1, 60, 80), dtype=np.uint8)
-    shapes = []
-    places = np.argwhere(np.ones((6, 8))) * 9 + chance.integers(3, 8, (48, 2))
-    for row, column in places:
-        for _ in range(chance.integers(1, 4)):
-            down, right = chance.integers(0, 3, 2)
-            pixels[0, row + down, column + right] = chance.integers(70, 256)
-        if chance.random() < 0.7:
-            shapes.append(on_ground((column - 1.5, row - 1.5, column + 2.5, row + 2.5)))
-    io.write_cog(
-        root / f"data/processed/{name}.tif",
-        geobox=grid(crs),
-        bands=("grey",),
-        dtype="uint8",
-        nodata=0,
-        blocks=[(grid(crs), pixels)],
-    )
-    row = {"label": "house", "scene_id": name}
-    return GeoDataFrame(row, geometry=shapes, crs=crs, index=range(len(shapes)))
-
-
-@pytest.fixture(scope="session")
-def models_detector(tmp_path_factory):
-    """A detector with two models of boxes, and no predictions."""
-    root = write_detector(
-        tmp_path_factory.mktemp("merging") / "made", write=lambda *_: None, tasks="[min_score]"
-    )
-    labels = [write_grey(root, name, crs, seed) for seed, (name, crs) in enumerate(SCENES.items())]
-    io.write_by_scene(labels, root / "data/catalogue/labels.parquet")
-    for member, blur in enumerate((0.0, 0.1)):
-        write_box_model(root / f"models/{member}/model.onnx", classes=("house",), blur=blur)
-    io.write_json({"weights": {"0": 0.75, "1": 0.25}}, root / "data/ensemble.json")
-    text = (root / "conf/config.yaml").read_text().replace("merge: core", "merge: suppression")
-    (root / "conf/config.yaml").write_text(f"{text}\n{PREDICT}")
-    write_params(root)
-    return root
-
-
-@pytest.fixture
-def merging(models_detector, tmp_path, monkeypatch):
-    """That detector, and the current folder."""
-    root = shutil.copytree(models_detector, tmp_path / "made")
-    monkeypatch.chdir(root)
-    return root
 
 
 @pytest.fixture
@@ -234,3 +171,18 @@ def test_score_maps_have_no_boxes_to_merge(detector):
     file.write_text(f"{file.read_text()}\nweights: null\n")
     with pytest.raises(ConfigError, match=r"models/0/model.onnx gives score maps.*Drop the keys"):
         list(search.search(file))
+
+
+@pytest.mark.slow
+def test_a_cluster_gives_the_same_from_the_network_to_the_numbers(merging):
+    plan = {"space": "{predict.merge.max_iou: {low: 0.1, high: 0.8, step: 0.1}}"}
+    _, table = searched(write_points(merging, POINTS, **plan))
+    shutil.rmtree(merging / "running_points/.kept")
+    text = (merging / "conf/config.yaml").read_text().replace("compute: local", "compute: dask")
+    # Of one worker, which starts sooner; it is another process all the same.
+    (merging / "conf/config.yaml").write_text(f"{text}\ncompute: {{workers: 1}}")
+    write_params(merging)
+    lines, again = searched(write_points(merging, POINTS, name="second", **plan), "second")
+    assert "The network runs once over val" in lines
+    assert "8 were measured now" in lines
+    pd.testing.assert_frame_equal(again.drop(columns="point"), table.drop(columns="point"))
