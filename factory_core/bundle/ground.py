@@ -87,8 +87,9 @@ class Watch:
         whole = footprint(self.geobox)
         if self.cells.all():
             return Ground(whole)
-        closed = ndimage.maximum_filter(self.cells, SPECK_CELLS, mode="nearest")
-        closed = ndimage.minimum_filter(closed, SPECK_CELLS, mode="nearest")
+        reach = SPECK_CELLS // 2
+        wide = ndimage.maximum_filter(np.pad(self.cells, reach), SPECK_CELLS)
+        closed = ndimage.minimum_filter(wide, SPECK_CELLS)[reach:-reach, reach:-reach]
         outlines = [
             shapely.Polygon(outline["coordinates"][0], outline["coordinates"][1:])
             for outline, _ in shapes(closed.astype(np.uint8), mask=closed)

@@ -28,8 +28,10 @@ Finds {classes} on imagery with pixels of {resolution_m:g} m. Made with factory-
 ## Use
 
     factory predict-bundle . SCENE.tif --out detections.gpkg
+    factory predict-bundle . FOLDER --out detections.gpkg
 
-A scene is a georeferenced raw raster of the kind that the detector was trained on: the steps
+Of several scenes, what their edges cut becomes one detection (`--no-join` leaves it as it is). A
+scene is a georeferenced raw raster of the kind that the detector was trained on: the steps
 of `process.json` bring it to what the model takes, {bands} as {dtype} at {resolution_m:g} m.
 A scene that does not fit is refused with the reason. The model gives {gives}; `params.yaml`
 says how: {order}.
@@ -46,7 +48,8 @@ trust.
     sha256sum -c SHA256SUMS
     factory predict-bundle . self_test/scene.tif --out found.geojson
 
-The second must find what `self_test/expected.geojson` holds.
+The second must find what `self_test/expected.geojson` holds. How long a scene takes depends on the
+machine: `factory latency . FOLDER` says it for this one.
 
 ## What is in it
 
