@@ -106,7 +106,8 @@ def _best(frame: GeoDataFrame, *, group: np.ndarray, cut: np.ndarray) -> np.ndar
 def _united(shapes: np.ndarray, *, number: np.ndarray, gap_m: float) -> np.ndarray:
     """Pieces of each number as one polygon; gaps between them, and bays as narrow, are filled."""
     order = np.argsort(number, kind="stable")
-    heaps = shapely.geometrycollections(shapes[order], indices=number[order])
+    sound = shapely.make_valid(shapes[order], method="structure", keep_collapsed=False)
+    heaps = shapely.geometrycollections(sound, indices=number[order])
     united = np.asarray(shapely.union_all(heaps[:, None], axis=1))
     parted = shapely.get_type_id(united) != shapely.GeometryType.POLYGON
     wide = shapely.buffer(united[parted], gap_m / 2, join_style="mitre")

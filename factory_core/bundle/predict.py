@@ -107,8 +107,8 @@ def gather(
     crs = next(iter(detections.values())).crs
     names = sorted(detections)
     frames = [detections[name] for name in names]
-    filled = [frame.to_crs(crs) for frame in frames if len(frame)] or frames[:1]
-    table = GeoDataFrame(pd.concat(filled, ignore_index=True))
+    filled = [frame for frame in frames if len(frame)] or frames[:1]
+    table = GeoDataFrame(pd.concat([one.to_crs(crs) for one in filled], ignore_index=True))
     joined = np.zeros(len(table), bool)
     if grounds:
         scene = np.repeat(np.arange(len(names)), [len(frame) for frame in frames])

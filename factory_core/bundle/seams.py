@@ -12,7 +12,7 @@ from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
 from factory_core.bundle.ground import Ground
-from factory_core.kernel.overlaps import Overlap, find_pairs
+from factory_core.kernel.overlaps import Overlap, find_pairs, pair_off
 
 SHARED = 0.5
 # Ground of two scenes that is no wider, in tolerances, is a corner where they touch.
@@ -60,9 +60,10 @@ def find_objects_across(seen: Seen, *, once: bool) -> Objects:
     ground that both scenes show: of what each has there, more than half of the smaller one is the
     other's too. Ground and detections are taken wider by the tolerance (lines by twice as much),
     so scenes that only adjoin share a strip along their edge, and what goes on over the edge
-    agrees there. Scenes that meet in a corner share none. Where two detections of one scene would
-    become one through another scene's, the weakest agreement is dropped: a scene shows an object
-    once. Pieces of an object that is cut by the edge may be several, as the legs of a U are.
+    agrees there. Scenes that meet in a corner share none. A scene shows an object once: each
+    detection has one partner in another scene, the best agreement first, and where two of one scene
+    would still become one through others, the weakest agreement is dropped. Pieces of an object
+    that is cut by the edge may be several, as the legs of a U are.
 
     Args:
         seen: The detections; the order of scenes decides where shares are equal.
@@ -76,9 +77,13 @@ def find_objects_across(seen: Seen, *, once: bool) -> Objects:
     cut = np.zeros(count, bool)
     linked = np.unique(np.concatenate([one, other]))
     cut[linked] = _is_cut(seen, linked)
+    pieces = cut & (not once)
+    kept = pieces[one] & pieces[other]
+    kept[~kept] = _paired_off(one[~kept], other[~kept], share[~kept], scene=seen.scene)
+    one, other, share = one[kept], other[kept], share[kept]
     while True:
         group = _components(one, other, count=count)
-        crowded = _comes_again(group, seen.scene, cut=cut & (not once), linked=linked)
+        crowded = _comes_again(group, seen.scene, pieces=pieces, linked=linked)
         weak = np.flatnonzero(crowded[one] | crowded[other])
         if not len(weak):
             return Objects(group, cut)
@@ -91,9 +96,10 @@ def _seams(seen: Seen) -> Iterator[tuple[int, int, shapely.Geometry]]:
     """Pairs of scenes that overlap or adjoin, and the ground that they share."""
     wide = shapely.buffer([ground.shape for ground in seen.grounds], seen.tolerance_m)
     pairs = shapely.STRtree(wide).query(wide, predicate="intersects")
+    pairs = pairs[:, pairs[0] < pairs[1]]
     for one, other in pairs.T[np.lexsort(pairs[::-1])]:
         seam = shapely.intersection(wide[one], wide[other])
-        if one < other and shapely.minimum_bounding_radius(seam) > CORNER * seen.tolerance_m:
+        if shapely.minimum_bounding_radius(seam) > CORNER * seen.tolerance_m:
             shapely.prepare(seam)
             yield one, other, seam
 
@@ -101,12 +107,11 @@ def _seams(seen: Seen) -> Iterator[tuple[int, int, shapely.Geometry]]:
 def _agreeing(seen: Seen, one: int, other: int, seam: shapely.Geometry) -> np.ndarray:
     """Row in either scene, and share, of detections that agree on a seam: `(pair, 3)`."""
     shapes = seen.detections.geometry.to_numpy()
-    kind = shapely.get_dimensions(shapes)
     rows, there = [], []
     for scene in (one, other):
         of_scene = np.arange(*np.searchsorted(seen.scene, [scene, scene + 1]))
         near = of_scene[shapely.dwithin(seam, shapes[of_scene], seen.tolerance_m)]
-        by_m = seen.tolerance_m * np.where(kind[near] == 1, WIDER, 1)
+        by_m = seen.tolerance_m * np.where(shapely.get_dimensions(shapes[near]) == 1, WIDER, 1)
         grown = shapely.buffer(shapes[near], by_m, quad_segs=2)
         rows.append(near)
         there.append(shapely.intersection(grown, seam))
@@ -114,7 +119,11 @@ def _agreeing(seen: Seen, one: int, other: int, seam: shapely.Geometry) -> np.nd
     share = OVERLAP(there[0][first], there[1][second])
     first, second = rows[0][first], rows[1][second]
     labels = seen.detections["label"].to_numpy()
-    same = (labels[first] == labels[second]) & (kind[first] == kind[second])
+    one_kind, other_kind = (
+        shapely.get_dimensions(shapes[first]),
+        shapely.get_dimensions(shapes[second]),
+    )
+    same = (labels[first] == labels[second]) & (one_kind == other_kind)
     return np.asarray(np.column_stack([first, second, share])[same])
 
 
@@ -132,20 +141,34 @@ def _is_cut(seen: Seen, rows: np.ndarray) -> np.ndarray:
     return cut
 
 
+def _paired_off(
+    one: np.ndarray, other: np.ndarray, share: np.ndarray, *, scene: np.ndarray
+) -> np.ndarray:
+    """`(link,)` whether a link is left when each detection has one partner in another scene."""
+    left = np.zeros(len(one), bool)
+    scenes = scene.max(initial=0) + 1
+    ends = np.concatenate([one * scenes + scene[other], other * scenes + scene[one]])
+    places, number = np.unique(ends, return_inverse=True)
+    order = np.lexsort([other, one, -share])
+    first, second = number[: len(one)][order], number[len(one) :][order]
+    left[order[pair_off(first, second, count=len(places))]] = True
+    return left
+
+
 def _components(one: np.ndarray, other: np.ndarray, *, count: int) -> np.ndarray:
     graph = sparse.coo_matrix((np.ones(len(one), bool), (one, other)), shape=(count, count))
     return np.asarray(connected_components(graph, directed=False)[1])
 
 
 def _comes_again(
-    group: np.ndarray, scene: np.ndarray, *, cut: np.ndarray, linked: np.ndarray
+    group: np.ndarray, scene: np.ndarray, *, pieces: np.ndarray, linked: np.ndarray
 ) -> np.ndarray:
-    """`(row,)` whether its object has another detection of its scene, and not all are cut."""
+    """`(row,)` whether its object has another detection of its scene, and not all are pieces."""
     again = np.zeros(len(group), bool)
     if not len(linked):
         return again
     _, place = np.unique(np.stack([group[linked], scene[linked]]), axis=1, return_inverse=True)
     place = place.ravel()
-    count, whole = np.bincount(place), np.bincount(place, weights=~cut[linked])
+    count, whole = np.bincount(place), np.bincount(place, weights=~pieces[linked])
     again[linked] = (count[place] > 1) & (whole[place] > 0)
     return again

@@ -194,3 +194,28 @@ def find_pairs(
         found.append(np.stack([first[too_much], second[too_much]]))
     first, second = np.concatenate(found, axis=1)
     return first, second
+
+
+def pair_off(one: np.ndarray, other: np.ndarray, *, count: int) -> np.ndarray:
+    """Which pairs are left when each, in turn, takes both of its ends away.
+
+    Args:
+        one: `(pair,)` number of the one end, the best pair first.
+        other: `(pair,)` number of the other end.
+        count: How many ends there are.
+
+    Returns:
+        Positions of the pairs, rising.
+    """
+    rank = np.arange(len(one))
+    chosen = np.zeros(len(one), bool)
+    while len(rank):
+        first = np.full(count, len(one))
+        for ends in (one, other):
+            np.minimum.at(first, ends[rank], rank)
+        both = rank[(first[one[rank]] == rank) & (first[other[rank]] == rank)]
+        chosen[both] = True
+        used = np.zeros(count, bool)
+        used[one[both]] = used[other[both]] = True
+        rank = rank[~(used[one[rank]] | used[other[rank]])]
+    return np.flatnonzero(chosen)

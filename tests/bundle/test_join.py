@@ -226,3 +226,26 @@ def test_four_scenes_give_what_one_would(town, order):
     ]
     for boxes in (False, True):
         same(joined(*(scenes[number] for number in order), boxes=boxes).geometry, houses)
+
+
+def test_a_crowd_on_one_spot_is_shared_out():
+    chance = np.random.default_rng(0).random((2, 300, 2))
+    one, other = ([(box(42 + x, 20 + y, 52 + x, 30 + y)) for x, y in spot] for spot in chance)
+    found = joined((WIDE_LEFT, one), (WIDE_RIGHT, other[:100]), boxes=True)
+    assert len(found) == 300
+
+
+def test_an_outline_that_crosses_itself_is_mended():
+    bow = shapely.Polygon([(40, 20), (50, 30), (50, 20), (40, 30)])
+    found = joined((LEFT, [bow]), (RIGHT, [box(50, 20, 60, 30)]))
+    assert found.area.tolist() == [150]
+
+
+def test_an_object_of_three_scenes_has_one_detection_of_each():
+    """The second box of `a` agrees with that of `c`, which is taken by way of `b`."""
+    grounds = [box(0, 0, 60, 100), box(30, 0, 70, 100), box(40, 0, 100, 100)]
+    first, second = box(44, 20, 54, 30), box(48, 20, 58, 30)
+    scenes = [(grounds[0], [first, second]), (grounds[1], [box(45, 20, 55, 30)]),
+              (grounds[2], [box(46.5, 20, 56.5, 30)])]  # fmt: skip
+    for order in ([0, 1, 2], [2, 1, 0], [1, 0, 2]):
+        assert len(joined(*(scenes[number] for number in order), boxes=True)) == 2

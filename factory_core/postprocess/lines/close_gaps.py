@@ -10,6 +10,7 @@ import shapely
 from scipy.spatial import KDTree
 
 from factory_core.kernel.limits import check_at_least, check_within
+from factory_core.kernel.overlaps import pair_off
 from factory_core.postprocess.kinds import Lines
 from factory_core.postprocess.lines.ends import find_ends, outward
 
@@ -78,20 +79,6 @@ class CloseGaps:
         fits &= (line[one] != line[other]) & (labels[line[one]] == labels[line[other]])
         one, other, gap = one[fits], other[fits], gap[fits]
         order = np.lexsort([*places[one].T, *places[other].T, gap])
-        return _one_to_one(one[order], other[order], count=len(places))
-
-
-def _one_to_one(one: np.ndarray, other: np.ndarray, *, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """The pairs that are left when each, in turn, takes both of its ends away."""
-    rank = np.arange(len(one))
-    chosen = np.zeros(len(one), bool)
-    while len(rank):
-        first = np.full(count, len(one))
-        for ends in (one, other):
-            np.minimum.at(first, ends[rank], rank)
-        both = rank[(first[one[rank]] == rank) & (first[other[rank]] == rank)]
-        chosen[both] = True
-        used = np.zeros(count, bool)
-        used[one[both]] = used[other[both]] = True
-        rank = rank[~(used[one[rank]] | used[other[rank]])]
-    return one[chosen], other[chosen]
+        one, other = one[order], other[order]
+        chosen = pair_off(one, other, count=len(places))
+        return one[chosen], other[chosen]
