@@ -66,21 +66,19 @@ def torchgeo(scene: Path, model: Path, out: Path) -> None:
     loader = DataLoader(dataset, batch_size=BATCH, sampler=sampler, collate_fn=stack_samples)
     with rasterio.open(scene) as source:
         profile, (height, width), inverse = source.profile, source.shape, ~source.transform
-    total = np.zeros((height + WINDOW_PX, width + WINDOW_PX), np.float32)
+    # Its grid begins below and may reach over any side.
+    total = np.zeros((height + 2 * WINDOW_PX, width + 2 * WINDOW_PX), np.float32)
     count = np.zeros_like(total)
     for batch in loader:
         images = batch["image"].numpy().transpose(0, 2, 3, 1).astype(np.uint8)
         (scores,) = session.run(["scores"], {"image": images})
         for window, bounds in zip(scores[..., 0], batch["bounds"], strict=True):
             x_min, y_max = corner_of(bounds)
-            column, row = inverse * (x_min, y_max)
-            here = (
-                slice(round(row), round(row) + WINDOW_PX),
-                slice(round(column), round(column) + WINDOW_PX),
-            )
+            column, row = (round(place) + WINDOW_PX for place in inverse * (x_min, y_max))
+            here = slice(row, row + WINDOW_PX), slice(column, column + WINDOW_PX)
             total[here] += window
             count[here] += 1
-    mean = (total / np.maximum(count, 1))[:height, :width]
+    mean = (total / np.maximum(count, 1))[WINDOW_PX:-WINDOW_PX, WINDOW_PX:-WINDOW_PX]
     profile.update(count=1, dtype="uint8", nodata=None)
     with rasterio.open(out, "w", **profile) as sink:
         sink.write(np.rint(mean * 255).astype(np.uint8), 1)
