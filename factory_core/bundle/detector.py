@@ -69,13 +69,19 @@ class Detector:
         Raises:
             SceneError: It cannot be opened or placed.
         """
+        files = self.companion_files(scene)
+        found = {name: io.open_raster(file) for name, file in files.items()}
+        return replace(io.open_raster(scene, bands=self.bands), companions=found)
+
+    def companion_files(self, scene: Path) -> dict[str, Path]:
+        """The files that go with a scene, those of them that are there."""
         found = {}
         for name, pattern in self.companions.items():
             named = scene.parent / pattern.format(scene_id=scene.stem)
             places = [place for place in (named, companion_file(scene, name)) if place.is_file()]
             if places:
-                found[name] = io.open_raster(places[0])
-        return replace(io.open_raster(scene, bands=self.bands), companions=found)
+                found[name] = places[0]
+        return found
 
     @property
     def gives_boxes(self) -> bool:

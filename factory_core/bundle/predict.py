@@ -18,6 +18,7 @@ from factory_core.bundle.ground import Ground
 from factory_core.bundle.inputs import check_out, find_raw_scenes
 from factory_core.bundle.join import join_scenes
 from factory_core.bundle.seams import Seen
+from factory_core.bundle.under_way import under_way
 from factory_core.kernel import io
 from factory_core.kernel.errors import ConfigError, FactoryError, SceneError
 
@@ -38,7 +39,8 @@ def predict_bundle(
     """Detect in `scenes` and write all that is found to `out`, as its ending says.
 
     GeoPackage and GeoParquet have the CRS in metres of the first scene that could be used, GeoJSON
-    has longitude and latitude. Rows are sorted by the names of their scenes.
+    has longitude and latitude. Rows are sorted by the names of their scenes. Killed, or with scenes
+    that failed, and called again with the same `out`, it does only what is missing.
 
     Args:
         bundle: Folder that the stage bundle wrote.
@@ -67,23 +69,21 @@ def predict_bundle(
     detections: dict[str, GeoDataFrame] = {}
     grounds: dict[str, Ground] = {}
     failed: dict[str, FactoryError] = {}
-    for path in paths:
-        try:
-            found = detector.detect(detector.open(path), scratch=out.parent)
-        except FactoryError as error:
-            if len(paths) == 1:
-                raise
-            failed[path.stem] = error
-        else:
-            detections[path.stem] = found.detections
-            if join and len(paths) > 1:
-                grounds[path.stem] = found.watch.ground()
-    if detections:
-        tolerance_m = tolerance_px * detector.engine.ensemble.signature.resolution_m
-        table = gather(detections, grounds, tolerance_m=tolerance_m, detector=detector)
-        io.write_vectors(table, out)
-    if failed:
-        _report(failed, out, scenes=len(paths))
+    with under_way(out, bundle=bundle, detector=detector) as work:
+        for path in paths:
+            try:
+                detections[path.stem], grounds[path.stem] = work.find(path)
+            except FactoryError as error:
+                if len(paths) == 1:
+                    raise
+                failed[path.stem] = error
+        if detections:
+            tolerance_m = tolerance_px * detector.engine.ensemble.signature.resolution_m
+            shown = grounds if join else {}
+            table = gather(detections, shown, tolerance_m=tolerance_m, detector=detector)
+            io.write_vectors(table, out)
+        if failed:
+            _report(failed, out, scenes=len(paths))
 
 
 def gather(
@@ -151,5 +151,5 @@ def _report(failed: Mapping[str, FactoryError], out: Path, *, scenes: int) -> No
     )
     raise kind(
         f"{len(failed)} of {scenes} scenes could not be used; {done}.{more} Mend them, or leave "
-        "them out.\n" + "\n".join(shown)
+        "them out, and call again: only what is missing is done.\n" + "\n".join(shown)
     )

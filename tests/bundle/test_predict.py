@@ -13,6 +13,7 @@ from omegaconf import OmegaConf
 from typer.testing import CliRunner
 
 from factory_core.bundle.checksums import write_checksums
+from factory_core.bundle.detector import Detector
 from factory_core.bundle.inputs import find_raw_scenes
 from factory_core.bundle.predict import predict_bundle
 from factory_core.cli import app
@@ -192,6 +193,55 @@ def test_scenes_of_two_zones_are_joined_in_the_first_one(bundle):
     assert find(bundle, "w.tif", "e.tif", out="found.geojson").crs == "EPSG:4326"
 
 
+def hidden():
+    return [path.name for path in Path().iterdir() if path.name.startswith(".")]
+
+
+def test_killed_it_goes_on_with_what_is_missing(bundle, monkeypatch):
+    parts = quarters(Path("parts"), draw(HOUSES + ALONE), overlap_px=0)
+    expected = find(bundle, parts, out="whole.parquet")
+    seen = []
+    detect = Detector.detect
+
+    def killed_at_the_third(self, raster, *, scratch):
+        seen.append(raster.scene_id)
+        if len(seen) == 3:
+            raise KeyboardInterrupt
+        return detect(self, raster, scratch=scratch)
+
+    monkeypatch.setattr(Detector, "detect", killed_at_the_third)
+    with pytest.raises(KeyboardInterrupt):
+        find(bundle, parts)
+    assert not Path("found.parquet").exists()
+    # A scene that has changed meanwhile is done again.
+    write(
+        parts / "00.tif", io.open_raster(parts / "00.tif").read(GRID[:45, :60]), grid=GRID[:45, :60]
+    )
+    assert_geodataframe_equal(find(bundle, parts), expected)
+    assert seen == ["00", "01", "10", "00", "10", "11"]
+    assert hidden() == []
+
+
+def test_what_another_bundle_found_is_not_taken(bundle, monkeypatch):
+    parts = quarters(Path("parts"), draw(HOUSES), overlap_px=0)
+    (parts / "torn.tif").write_bytes(b"II*")
+    with pytest.raises(SceneError):
+        find(bundle, parts)
+    assert len(hidden()) == 1
+    (parts / "torn.tif").unlink()
+    other = deploy(Path("other"), {**POLYGONS, "min_area": CHAINS["score_map"]["min_area"]})
+    seen = []
+    detect = Detector.detect
+    monkeypatch.setattr(
+        Detector,
+        "detect",
+        lambda self, raster, **rest: seen.append(1) or detect(self, raster, **rest),
+    )
+    find(other, parts)
+    assert len(seen) == 4
+    assert hidden() == []
+
+
 def test_what_cannot_be_used_stops_no_other(bundle):
     parts = quarters(Path("parts"), draw(HOUSES), overlap_px=0)
     found = find(bundle, parts)
@@ -217,6 +267,7 @@ def test_a_file_stays_where_no_scene_can_be_used(bundle):
     with pytest.raises(ModelError, match=r"2 of 2 scenes .* not been written(.|\n)*factor of 2"):
         find(bundle, *coarse)
     assert Path("found.parquet").read_bytes() == before
+    assert hidden() == []
 
 
 @pytest.mark.parametrize(
