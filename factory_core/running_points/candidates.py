@@ -155,9 +155,14 @@ def open_network(plan: Plan, areas: dict[str, GeoSeries]) -> Network:
     Raises:
         ModelError: There is no model, or one is damaged.
         OutputError: The weights of the models are missing.
-        ConfigError: The models give score maps, or `predict` is wrong.
+        ConfigError: The models give score maps, or `predict` is wrong or has no merge.
     """
     params = config.load()
+    if "merge" not in params.predict:
+        raise ConfigError(
+            "conf/config.yaml chooses no `merge`. Put `- merge: core` into its defaults list, then "
+            "`factory compose`."
+        )
     try:
         paths = tuple(find_models(plan.models))
     except ModelError as error:

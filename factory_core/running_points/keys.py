@@ -33,10 +33,10 @@ def tries_merging(keys: Iterable[str]) -> bool:
 def tried_sections(composed: DictConfig, *, merging: bool) -> dict[str, Any]:
     """What of a configuration points differ in, nested as it is there."""
     node: Any = OmegaConf.to_container(composed[SECTION], resolve=True)
-    found = {SECTION: {"tasks": node.get("tasks") or {}, "order": list(node.get("order") or ())}}
+    chain = {"tasks": node.get("tasks") or {}, "order": list(node.get("order") or ())}
+    found: dict[str, Any] = {SECTION: chain}
     if merging:
-        settings: Any = OmegaConf.to_container(composed.predict, resolve=True)
-        found["predict"] = {"merge": settings.get("merge") or {}}
+        found["predict"] = {"merge": OmegaConf.to_container(composed.predict.merge, resolve=True)}
     return found
 
 

@@ -51,32 +51,52 @@ class Ruler:
 
 
 def needed(
-    metrics: Mapping[str, Metric], names: Sequence[str], *, classes: Sequence[str]
+    metrics: Mapping[str, Metric], names: Sequence[str], *, results: Results
 ) -> tuple[Metric, ...]:
     """The metric parts that give `names`.
 
     Args:
         metrics: The chosen parts by name.
         names: Asked for, `f1` or a path as `by_class/house/f1`.
-        classes: Of the detector, at every level.
+        results: The scenes with their labels, without detections.
 
     Raises:
         ConfigError: None gives one of them; names the nearest that there is.
     """
-    givers = {given: part for part in metrics.values() for given in part.gives}
+    classes = results.taxonomy.all_names()
+    wanted = set()
     for name in names:
         *path, last = name.split("/")
-        if last not in givers:
+        givers = {key: part for key, part in metrics.items() if last in part.gives}
+        if not givers:
+            given = dict.fromkeys(each for part in metrics.values() for each in part.gives)
             raise ConfigError(
-                f"No metric that `evaluate.metrics` chooses gives {name!r}.{_hint(last, givers)}"
+                f"No metric that `evaluate.metrics` chooses gives {name!r}.{_hint(last, given)}"
             )
         if path[:1] == ["by_class"] and path[1:2] and path[1] not in classes:
             raise ConfigError(
                 f"{name!r} is of a class that the taxonomy does not have."
                 f"{nearest(path[1], classes)} It has: {', '.join(classes)}."
             )
-    wanted = {id(givers[name.rpartition("/")[2]]) for name in names}
-    return tuple(part for part in metrics.values() if id(part) in wanted)
+        wanted.add(next(iter(givers)) if len(givers) == 1 else _giver(name, givers, results))
+    return tuple(part for key, part in metrics.items() if key in wanted)
+
+
+def _giver(name: str, metrics: Mapping[str, Metric], results: Results) -> str:
+    """Which of several parts gives a number itself, and not only that of a part of the objects.
+
+    Raises:
+        ConfigError: None does.
+    """
+    weights = np.ones((1, len(results.scenes)))
+    given = {key: list(part(results)(weights)) for key, part in metrics.items()}
+    for key, numbers in given.items():
+        if name in numbers:
+            return key
+    there = [number for numbers in given.values() for number in numbers]
+    raise ConfigError(
+        f"No metric that `evaluate.metrics` chooses gives {name!r}.{nearest(name, there)}"
+    )
 
 
 def _hint(name: str, chosen: Iterable[str]) -> str:

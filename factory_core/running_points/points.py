@@ -86,7 +86,9 @@ class Space:
         }
         check_keys(wanted, list(self._sections.values()))
         for pick in (0, -1):  # the least and the largest of every range
-            self.place({key: _end(tried, pick) for key, tried in self._tried.items()})
+            ends = {key: _end(tried, pick) for key, tried in self._tried.items()}
+            for group in self._groups():
+                self.place({**ends, **group})
 
     @property
     def config(self) -> DictConfig:

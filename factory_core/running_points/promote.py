@@ -91,9 +91,7 @@ def _refuse_other_inputs(plan: Plan) -> None:
     with _repo() as repo:
         stage = _stages(repo, (PREDICT,))[PREDICT]
         options = _options(shlex.split(stage.cmd))
-        stated = {
-            name: getattr(plan, name) for name in ("models", "weights", "scenes", "selection")
-        }
+        stated = {name: getattr(plan, name) for name in READ}
         changed = [
             str(path)
             for name, path in stated.items()

@@ -98,9 +98,6 @@ def _read_ruler(composed: DictConfig, plan: Plan) -> Ruler:
     chosen = composed.evaluate.metrics
     parts: list[Metric] = config.build_chain(chosen, where="evaluate.metrics")
     taxonomy = config.taxonomy(composed)
-    metrics = needed(
-        dict(zip(chosen.order, parts, strict=True)), plan.metrics, classes=taxonomy.all_names()
-    )
     scenes = read_scenes(
         detections=None,
         predictions=plan.predictions,
@@ -112,6 +109,7 @@ def _read_ruler(composed: DictConfig, plan: Plan) -> Ruler:
     )
     settings: Settings = config.section(composed, "evaluate", Settings)
     results = settings.results(scenes, taxonomy=taxonomy)
+    metrics = needed(dict(zip(chosen.order, parts, strict=True)), plan.metrics, results=results)
     weights = draw_weights(len(scenes), draws=settings.draws, seed=settings.seed)
     return Ruler(results, metrics, settings.min_labels, weights)
 

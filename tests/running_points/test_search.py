@@ -74,6 +74,23 @@ def test_numbers_of_candidates_and_of_a_class_are_those_of_the_stages(box_detect
             assert row[name] == number_of(written, name)
 
 
+def test_a_number_is_asked_of_the_metric_that_gives_it(detector):
+    """`by_size` gives an F1 too, of objects of a size."""
+    text = (detector / "conf/config.yaml").read_text()
+    text = text.replace("[matches, average_precision]", "[matches, average_precision, by_size]")
+    (detector / "conf/config.yaml").write_text(text)
+    write_params(detector)
+    small = "by_size_m2/10_to_100/f1"
+    few = {"space": "{postprocess.tasks.min_area.min_area_m2: [1.0, 30.0]}"}
+    _, table = searched(write_points(detector, objectives="{f1: maximize}", **few))
+    assert table["f1"].notna().all()
+    assert "by_size_m2" not in (detector / "running_points/first/kept.jsonl").read_text()
+    _, table = searched(write_points(detector, objectives=f"{{{small}: maximize}}", **few))
+    assert table[small].notna().all()
+    with pytest.raises(ConfigError, match=r"'by_size_m2/huge/f1'. Did you mean 'by_size_m2/"):
+        list(search.search(write_points(detector, objectives="{by_size_m2/huge/f1: maximize}")))
+
+
 def test_what_points_begin_with_alike_is_worked_out_once(detector):
     text, table = searched(write_points(detector))
     # gaussian once, 3 thresholds and their polygons, 6 least areas; 6 chains of 4 parts alone.
