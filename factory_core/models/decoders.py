@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from keras import layers
 
 from factory_core.models.bricks.interface import Bricks, Skip, Upsampling
-from factory_core.models.head import head
+from factory_core.models.head import score_head
 from factory_core.models.interface import Tensor
 
 
@@ -74,4 +74,4 @@ def side_outputs(maps: Sequence[Tensor], *, num_classes: int, kernel_px: int) ->
                 rows // x.shape[1], interpolation="bilinear", name=f"side_{number}_full_size"
             )(x)
         found.append(x)
-    return head(layers.Concatenate(name="sides")(found), 1 + num_classes, name="logits")
+    return score_head(layers.Concatenate(name="sides")(found), num_classes=num_classes)

@@ -9,7 +9,7 @@ import numpy as np
 from keras import layers, ops
 
 from factory_core.dataset.sample import Form
-from factory_core.models.head import head
+from factory_core.models.head import score_head
 from factory_core.models.interface import Model, ScoreMapLoss, Task, Tensor
 from factory_core.models.measure import mean_iou
 
@@ -44,7 +44,7 @@ def full_size_logits(x: Tensor, *, num_classes: int, stride_px: int) -> Tensor:
     Between the centres of the map's pixels they lie on straight lines, so that a border may
     run through a pixel of the map.
     """
-    x = head(x, 1 + num_classes, name="logits")
+    x = score_head(x, num_classes=num_classes)
     return layers.UpSampling2D(
         stride_px, interpolation="bilinear", dtype="float32", name="logits_full_size"
     )(x)

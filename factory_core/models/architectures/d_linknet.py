@@ -9,7 +9,7 @@ from keras import layers
 from factory_core.kernel.limits import check_at_least
 from factory_core.models.bricks.interface import Bricks, Skip, Upsampling
 from factory_core.models.decoders import link
-from factory_core.models.head import head
+from factory_core.models.head import score_head
 from factory_core.models.interface import Encoder, ScoreMapLoss, Tensor
 from factory_core.models.score_map import ScoreMapModel
 
@@ -58,7 +58,7 @@ class DLinkNet(ScoreMapModel):
             skip=self.skip,
             upsampling=self.upsampling,
         )
-        return head(x, 1 + num_classes, name="logits")
+        return score_head(x, num_classes=num_classes)
 
     def _centre(self, x: Tensor) -> Tensor:
         """`x` plus what each block of the cascade makes of it."""

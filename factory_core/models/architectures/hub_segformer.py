@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from keras import layers
 
 from factory_core.kernel.limits import check_at_least, check_within
-from factory_core.models.head import head
+from factory_core.models.head import score_head
 from factory_core.models.hub import HubModel, keras_hub, plain
 from factory_core.models.interface import Encoder, ScoreMapLoss, Tensor
 from factory_core.models.score_map import ScoreMapModel
@@ -49,5 +49,5 @@ class HubSegFormer(HubModel, ScoreMapModel):
             image_encoder=encoder, projection_filters=self.width
         )
         x = layers.Dropout(self.dropout, name="dropout")(plain(built)(image))
-        x = head(x, 1 + num_classes, name="logits_coarse")
+        x = score_head(x, num_classes=num_classes, name="logits_coarse")
         return layers.UpSampling2D(4, interpolation="bilinear", dtype="float32", name="logits")(x)

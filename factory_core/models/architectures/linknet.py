@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from factory_core.kernel.limits import check_at_least
 from factory_core.models.bricks.interface import Bricks, Skip, Upsampling
 from factory_core.models.decoders import link
-from factory_core.models.head import head
+from factory_core.models.head import score_head
 from factory_core.models.interface import Encoder, ScoreMapLoss, Tensor
 from factory_core.models.score_map import ScoreMapModel
 
@@ -51,4 +51,4 @@ class LinkNet(ScoreMapModel):
             skip=self.skip,
             upsampling=self.upsampling,
         )
-        return head(x, 1 + num_classes, name="logits")
+        return score_head(x, num_classes=num_classes)

@@ -10,7 +10,7 @@ from factory_core.kernel.limits import check_at_least
 from factory_core.models.bricks.attention import squeezed
 from factory_core.models.bricks.interface import Bricks, Upsampling
 from factory_core.models.decoders import channels_at
-from factory_core.models.head import head
+from factory_core.models.head import score_head
 from factory_core.models.interface import Encoder, ScoreMapLoss, Tensor
 from factory_core.models.score_map import ScoreMapModel
 
@@ -59,7 +59,7 @@ class MaNet(ScoreMapModel):
                 x = self.upsampling(x, bricks=self.bricks, name=f"{name}_up")
             channels = channels_at(level, width=self.width)
             x = self.bricks.blocks(x, channels, count=self.depth, name=name)
-        return head(x, 1 + num_classes, name="logits")
+        return score_head(x, num_classes=num_classes)
 
     def _places(self, x: Tensor) -> Tensor:
         """Position-wise attention block: `x` and, at each place, the sum of what resembles it."""

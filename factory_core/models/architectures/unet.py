@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from factory_core.kernel.limits import check_at_least
 from factory_core.models.bricks.interface import Bricks, Skip, Upsampling
 from factory_core.models.decoders import channels_at
-from factory_core.models.head import head
+from factory_core.models.head import score_head
 from factory_core.models.interface import Encoder, ScoreMapLoss, Tensor
 from factory_core.models.score_map import ScoreMapModel
 
@@ -52,4 +52,4 @@ class UNet(ScoreMapModel):
             x = self.skip(x, skips.pop(), bricks=self.bricks, name=f"{name}_skip")
             channels = channels_at(level, width=self.width)
             x = self.bricks.blocks(x, channels, count=self.depth, name=name)
-        return head(x, 1 + num_classes, name="logits")
+        return score_head(x, num_classes=num_classes)

@@ -8,7 +8,7 @@ from keras import layers
 
 from factory_core.kernel.limits import check_at_least
 from factory_core.models.bricks.interface import Bricks, Upsampling
-from factory_core.models.head import head
+from factory_core.models.head import score_head
 from factory_core.models.interface import Encoder, ScoreMapLoss, Tensor
 from factory_core.models.score_map import ScoreMapModel
 
@@ -54,7 +54,7 @@ class UNet3Plus(ScoreMapModel):
             x = layers.Concatenate(name=f"decoder_{level}_scales")(views)
             name = f"decoder_{level}"
             maps[level] = self.bricks.blocks(x, channels, count=self.depth, name=name)
-        return head(maps[0], 1 + num_classes, name="logits")
+        return score_head(maps[0], num_classes=num_classes)
 
     def _view(self, x: Tensor, scale: int, level: int) -> Tensor:
         """The map of one scale, as `level` sees it."""

@@ -9,7 +9,7 @@ from keras import layers
 from factory_core.kernel.limits import check_at_least
 from factory_core.models.bricks.interface import Bricks, Upsampling
 from factory_core.models.decoders import channels_at
-from factory_core.models.head import head
+from factory_core.models.head import score_head
 from factory_core.models.interface import Encoder, ScoreMapLoss, Tensor
 from factory_core.models.score_map import ScoreMapModel
 
@@ -54,7 +54,7 @@ class UNetPlusPlus(ScoreMapModel):
             rows.pop()
         found = rows[0][1:] if self.deep_supervision else rows[0][-1:]
         logits = [
-            head(x, 1 + num_classes, name=f"logits_{column}")
+            score_head(x, num_classes=num_classes, name=f"logits_{column}")
             for column, x in enumerate(found, start=1)
         ]
         return layers.Average(name="logits")(logits) if len(logits) > 1 else logits[0]
