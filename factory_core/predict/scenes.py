@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
 from uuid import uuid4
@@ -23,7 +24,7 @@ UNDER_WAY = ".scenes"
 NAMED = 5
 # Batches that small scenes share: more would leave less to share out among workers.
 GROUP_BATCHES = 4
-# Blocks that are one piece of work at most, and pieces that a worker has at least.
+# Blocks that are one piece of work at most, and pieces that each of several workers has at least.
 MOST_BLOCKS = 8
 PIECES = 4
 
@@ -125,16 +126,20 @@ def in_pieces(
 ) -> list[Sequence[Item]]:
     """Blocks of a scene as pieces of work; within a piece the network never waits.
 
-    There are enough pieces for every worker to have some to the end, and for progress to be seen.
+    Several workers get enough pieces for each to have some to the end.
 
     Args:
         blocks: Those of one scene.
         of: How many blocks there are of all scenes; None: these.
         at_once: Pieces that are worked on at once.
     """
-    count = (len(blocks) if of is None else of) // (PIECES * at_once)
-    size = min(MOST_BLOCKS, max(1, count))
-    return [blocks[first : first + size] for first in range(0, len(blocks), size)]
+    size = MOST_BLOCKS
+    if at_once > 1:
+        count = len(blocks) if of is None else of
+        size = min(size, max(1, count // (PIECES * at_once)))
+    pieces = -(-len(blocks) // size)
+    ends = [len(blocks) * number // pieces for number in range(pieces + 1)] if pieces else [0]
+    return [blocks[first:last] for first, last in pairwise(ends)]
 
 
 @contextmanager

@@ -14,7 +14,8 @@ from factory_core.predict.blend import Blend
 from factory_core.predict.layout import SHARES, Layout
 
 # A sum holds score * 255 * STEPS * SHARES**2, which fits 32 bits: the order of windows,
-# batches and blocks cannot change a result, on this machine or on many.
+# batches and blocks cannot change a result, on this machine or on many. A power of two, so that
+# a shift divides by it.
 STEPS = 16
 ONE = STEPS * SHARES**2
 
@@ -98,11 +99,13 @@ def _own_parts(
         for column in range(len(layout.columns.blocks)):
             columns = layout.columns.own(column)
             shape = (rows.stop - rows.start, columns.stop - columns.start)
-            sums = np.zeros((bands, *shape), np.uint32)
+            # Halves are rounded up.
+            sums = np.full((bands, *shape), ONE // 2, np.uint32)
             for (other_row, other_column), file in files.items():
                 theirs = layout.rows.extent(other_row), layout.columns.extent(other_column)
                 _add_common(sums, (rows, columns), file, theirs)
-            scores = ((sums + np.uint32(ONE // 2)) // np.uint32(ONE)).astype(np.uint8)
+            sums >>= ONE.bit_length() - 1
+            scores = sums.astype(np.uint8)
             yield window_at(scene, row=rows.start, column=columns.start, shape=shape), scores
 
 

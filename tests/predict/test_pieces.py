@@ -10,9 +10,10 @@ from factory_core.predict.scenes import MOST_BLOCKS, in_pieces
     [
         pytest.param(0, 0, 1, [], id="none"),
         pytest.param(1, 1, 1, [1], id="one"),
-        pytest.param(9, 9, 1, [2, 2, 2, 2, 1], id="one worker sees progress"),
+        pytest.param(9, 9, 1, [4, 5], id="one worker"),
+        pytest.param(32, 32, 1, 4 * [MOST_BLOCKS], id="one worker, a larger scene"),
         pytest.param(9, 9, 2, [1] * 9, id="two workers share a small scene"),
-        pytest.param(9, 900, 2, [MOST_BLOCKS, 1], id="one scene of many"),
+        pytest.param(9, 900, 2, [4, 5], id="one scene of many"),
         pytest.param(9, 900, 64, [3, 3, 3], id="one scene of many, many workers"),
     ],
 )
