@@ -114,6 +114,7 @@ def test_the_machine_is_named(tmp_path, monkeypatch):
     assert found.threads == found.cores
 
 
+@pytest.mark.slow
 def test_the_command_prints_a_table(workplace):
     done = CliRunner().invoke(
         app, ["latency", *map(str, [workplace / "bundle", workplace / "scenes", "--repeats", 1])]

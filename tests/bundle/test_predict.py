@@ -197,6 +197,7 @@ def hidden():
     return [path.name for path in Path().iterdir() if path.name.startswith(".")]
 
 
+@pytest.mark.slow
 def test_killed_it_goes_on_with_what_is_missing(bundle, monkeypatch):
     parts = quarters(Path("parts"), draw(HOUSES + ALONE), overlap_px=0)
     expected = find(bundle, parts, out="whole.parquet")
@@ -222,6 +223,7 @@ def test_killed_it_goes_on_with_what_is_missing(bundle, monkeypatch):
     assert hidden() == []
 
 
+@pytest.mark.slow
 def test_what_another_bundle_found_is_not_taken(bundle, monkeypatch):
     parts = quarters(Path("parts"), draw(HOUSES), overlap_px=0)
     (parts / "torn.tif").write_bytes(b"II*")
