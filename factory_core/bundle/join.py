@@ -60,14 +60,8 @@ def join_scenes(seen: Seen, *, boxes: bool) -> tuple[GeoDataFrame, np.ndarray]:
         )
     lines = (kind == LINES) & (size > 1)
     if lines.any():
-        rows = np.flatnonzero(lines[group])
-        joined, number = join_lines(
-            seen.detections.geometry.to_numpy()[rows],
-            number=np.unique(group[rows], return_inverse=True)[1],
-            scene=seen.scene[rows],
-            reach_m=WIDER * seen.tolerance_m,
-        )
-        of_group = np.concatenate([of_group[~lines], np.flatnonzero(lines)[number]])
+        joined, whose = _lines_joined(seen, group=group, chosen=lines)
+        of_group = np.concatenate([of_group[~lines], whose])
         shape = np.concatenate([shape[~lines], joined])
     order = np.argsort(best[of_group], kind="stable")
     of_group, shape = of_group[order], shape[order]
@@ -78,9 +72,9 @@ def join_scenes(seen: Seen, *, boxes: bool) -> tuple[GeoDataFrame, np.ndarray]:
 
 
 def _led_on(seen: Seen) -> np.ndarray:
-    """The shapes, lines led on to the edges of their scenes where another scene goes on."""
+    """The shapes, lines of one part led on to the edges of their scenes where others go on."""
     shapes = seen.detections.geometry.to_numpy().copy()
-    line = shapely.get_dimensions(shapes) == LINES
+    line = shapely.get_type_id(shapes) == shapely.GeometryType.LINESTRING
     grounds = np.array([ground.shape for ground in seen.grounds])
     tree = shapely.STRtree(grounds)
     for scene in np.unique(seen.scene[line]):
@@ -101,6 +95,20 @@ def _best(frame: GeoDataFrame, *, group: np.ndarray, cut: np.ndarray) -> np.ndar
     rank[next(best_first(frame, per_class=False))] = np.arange(len(frame))
     order = np.lexsort([rank, cut, group])
     return np.asarray(order[np.unique(group[order], return_index=True)[1]])
+
+
+def _lines_joined(
+    seen: Seen, *, group: np.ndarray, chosen: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Lines that take the place of those of the `chosen` groups `(group,)`, and their groups."""
+    rows = np.flatnonzero(chosen[group])
+    joined, number = join_lines(
+        seen.detections.geometry.to_numpy()[rows],
+        number=np.unique(group[rows], return_inverse=True)[1],
+        scene=seen.scene[rows],
+        reach_m=WIDER * seen.tolerance_m,
+    )
+    return joined, np.flatnonzero(chosen)[number]
 
 
 def _united(shapes: np.ndarray, *, number: np.ndarray, gap_m: float) -> np.ndarray:

@@ -51,7 +51,7 @@ def join_lines(
     two ends that are nearest to each other become one place.
 
     Args:
-        lines: `(n,)` LineStrings.
+        lines: `(n,)` LineStrings, or several parts of one.
         number: `(n,)` from 0, without gaps: lines of one are of one way.
         scene: `(n,)` the scene of each; of a number there are at least two.
         reach_m: How far apart two lines may lie side by side.
@@ -60,7 +60,8 @@ def join_lines(
         LineStrings, at least one a number, and the number of each.
     """
     order = np.lexsort([scene, number])
-    lines, number, scene = lines[order], number[order], scene[order]
+    lines, row = shapely.get_parts(lines[order], return_index=True)
+    number, scene = number[order][row], scene[order][row]
     rank = _rank(number, scene)
     parts, owner = _without_what_was_shown(lines, number=number, rank=rank, reach_m=reach_m)
     number, rank = number[owner], rank[owner]

@@ -174,6 +174,13 @@ def test_lines_that_lie_apart_by_a_pixel_meet_in_one_place():
     assert found.length.sum() == pytest.approx(80, abs=0.6)
 
 
+def test_lines_of_several_parts_are_joined_too():
+    """As a geofence leaves them."""
+    left = shapely.MultiLineString([[(10, 30), (20, 30)], [(30, 30), (50, 30)]])
+    found = joined((LEFT, [left]), (RIGHT, [LineString([(50, 30), (90, 30)])]))
+    assert sorted(found.length) == pytest.approx([10, 60])
+
+
 def test_points_that_two_scenes_show_are_one():
     found = joined((WIDE_LEFT, [Point(50, 10), Point(50, 20)]), (WIDE_RIGHT, [Point(50.5, 10)]))
     assert sorted(point.y for point in found.geometry) == [10, 20]
