@@ -46,7 +46,9 @@ paths = st.lists(st.lists(places, min_size=2, max_size=3, unique=True), max_size
 
 
 @settings(max_examples=10)
-@example(ours=[[(0, 0), (60, 0)], [(0, 6), (60, 6)]], theirs=[[(0, 3), (30, 3)], [(20, 2), (60, 2)]])
+@example(
+    ours=[[(0, 0), (60, 0)], [(0, 6), (60, 6)]], theirs=[[(0, 3), (30, 3)], [(20, 2), (60, 2)]]
+)
 @given(ours=paths, theirs=paths)
 def test_equals_the_buffer_of_all_others_at_once(ours, theirs):
     """The plain way: one buffer of everything, and each line cut by it."""
