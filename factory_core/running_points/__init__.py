@@ -1,1 +1,1 @@
-"""Search for the running point: values of post-processing tried on what predict has written."""
+"""Search for the running point: values of merging and post-processing, tried on val."""

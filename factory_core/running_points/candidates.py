@@ -80,6 +80,7 @@ class Network:
         paths: Of the models.
         areas: Of each scene, what of it belongs to val.
         voters: How many boxes a window gives of an object.
+        takes: What it finds on a scene: candidates.
     """
 
     plan: Plan

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -13,7 +13,7 @@ from factory_core.kernel import config, io
 from factory_core.kernel.errors import ConfigError, OutputError, SelectionError
 from factory_core.kernel.geo import ScoreMap
 from factory_core.postprocess.predictions import KINDS, find_predictions, read_predictions
-from factory_core.running_points.candidates import open_network
+from factory_core.running_points.candidates import Network, open_network
 from factory_core.running_points.keys import MERGE, SECTION, tries_merging
 from factory_core.running_points.plan import SPLIT, Wanted
 from factory_core.running_points.points import Space
@@ -23,37 +23,14 @@ from factory_core.running_points.prefixes import SceneFile
 FREE = (SECTION, "evaluate", "compute", "bundle")
 
 
-class Source(Protocol):
-    """Where the scenes of val come from, with what is found on them.
-
-    Attributes:
-        takes: What that is: `ScoreMap`, or `GeoDataFrame` for candidates.
-        voters: How many boxes a window gives of an object, where they are not merged yet.
-        is_kept: Whether nothing is left to be computed.
-    """
-
-    @property
-    def takes(self) -> type:
-        """See there."""
-
-    @property
-    def voters(self) -> int | None:
-        """See there."""
-
-    @property
-    def is_kept(self) -> bool:
-        """See there."""
-
-    def find_scenes(self, *, compute: DictConfig) -> list[SceneFile]:
-        """What is found on each scene, in the order of their names."""
-
-
 @dataclass(frozen=True)
 class Predictions:
-    """What predict wrote.
+    """What predict wrote; beside `Network`, which has the same to say of itself.
 
     Attributes:
         scenes: A file a scene.
+        voters: None: boxes are merged already.
+        is_kept: Nothing is left to be computed.
     """
 
     scenes: list[SceneFile]
@@ -71,7 +48,7 @@ class Predictions:
         return self.scenes
 
 
-def open_source(wanted: Wanted) -> Source:
+def open_source(wanted: Wanted) -> Predictions | Network:
     """Find what the points of a plan are tried on; nothing is computed yet.
 
     Raises:

@@ -82,6 +82,7 @@ def test_numbers_are_those_of_predict_and_the_stages_after_it(merging, runs):
     assert f"called {3 * (5 + 10)} times on a scene in place of {3 * 10 * 2}" in text
     assert len(set(runs)) == len(runs) > len(SCENES), "the network has run once over each block"
     assert table["f1"].nunique() > 6
+    assert "- override /merge: " in (merging / "running_points/first/report.html").read_text()
     wide = table["predict.merge.cores_only"].eq("false") & table["predict.merge.max_iou"].eq(0.1)
     for _, row in table[wide | table["merge"].eq("core")].iloc[::2].iterrows():
         composed, written = by_stages(overrides_of(row))
