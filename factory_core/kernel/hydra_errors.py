@@ -32,6 +32,11 @@ def _of_key(name: str) -> str:
     takers = [f"{part.kind}={part.name}" for part in list_parts() if name in part.brings]
     if takers:
         return f"nothing that is chosen takes `{name}`. What does: {', '.join(takers)}."
+    if name in kinds():
+        return (
+            f"`defaults` of the detector's configuration has no choice of `{name}` yet. Add a line "
+            f"`- {name}: NAME` to conf/config.yaml; `factory parts {name}` lists the names."
+        )
     fields = [f"{part.key}.{field}" for part in list_parts() for field in part.fields]
     known = [*kinds(), *fields, *_dotted(OmegaConf.load(CONF / "factory.yaml"))]
     return f"there is no {name!r} to set.{nearest(name, known)}"

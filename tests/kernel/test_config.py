@@ -175,6 +175,7 @@ def test_composes_own_choices_with_the_factory_s(detector):
         pytest.param("train.epoch=8", "Did you mean 'train.epochs'", id="misspelt setting"),
         pytest.param("encodr=resnet", "Did you mean 'encoder'", id="misspelt group"),
         pytest.param("model.widht=8", "Did you mean 'model.width'", id="misspelt field"),
+        pytest.param("merge=core", "Add a line `- merge: NAME`", id="group not chosen yet"),
         pytest.param("neck=pan", "takes `neck`.*model=fcos", id="group that nothing takes"),
     ],
 )
