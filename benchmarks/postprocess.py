@@ -18,7 +18,8 @@ number that both did. What would take longer than `--cap-s` (`--other-cap-s` for
 the time of the number before is not run, and is listed.
 
 The others run in a process of VENV, which has `geofileops`, `pygeoops`, `supervision` and
-`opencv-python-headless` (geofileops needs the GDAL of the system and `mod_spatialite`); what is
+`opencv-python-headless` (geofileops needs the GDAL of the system and `mod_spatialite`; with the 3.6
+of Debian 12 it is `geofileops==0.10.2`, installed without its requirements); what is
 timed there, on the same shapes, is told in `postprocess_others.py`.
 
 The last line is one JSON object; its `ratio` is the median over the parts of plain over ours.
