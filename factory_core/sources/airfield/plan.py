@@ -327,7 +327,6 @@ def _joined(lines: list[tuple[LineString, str]]) -> list[tuple[LineString, str]]
     joined = []
     for line, label in lines:
         new = {end.coords[0] for end in ends if line.distance(end) < MILLIMETRE}
-        places = {*line.coords, *new}
-        ordered = sorted(places, key=lambda place, on=line: float(on.project(Point(place))))
-        joined.append((LineString(ordered), label))
+        along = sorted((line.project(Point(place)), place) for place in {*line.coords, *new})
+        joined.append((LineString([place for _, place in along]), label))
     return joined
