@@ -15,6 +15,17 @@ from factory_core.evaluate.compare.verdict import Verdict
 # Rows of the terminal beside those of all classes and scenes.
 MOST_ROWS = 20
 MOST_NAMES = 8
+# What the columns of `objects.count_by_class` are called beside the names of the versions.
+COUNTS = {
+    "labels": "labels",
+    "both": "both",
+    "lost": "1st only",
+    "gained": "2nd only",
+    "neither": "neither",
+    "false_both": "false: both",
+    "no_more_false": "false: 1st only",
+    "newly_false": "false: 2nd only",
+}
 
 
 @dataclass(frozen=True)
@@ -93,37 +104,40 @@ def told(found: Findings) -> Iterator[str | Table]:
 
 
 def _numbers(shown: Sequence[Difference], *, names: tuple[str, str]) -> Table:
+    """Numbers of both, and what is known of their difference; no column that would be empty."""
     table = Table(title="Numbers, the surest difference first", title_justify="left")
-    table.add_column("", max_width=40)
+    table.add_column("", overflow="fold")
     for name in (*names, "difference"):
-        table.add_column(_plain(name), justify="right", max_width=12)
-    table.add_column("95 % interval", justify="right", no_wrap=True)
-    table.add_column(_plain(f"{names[1]} is"), max_width=16)
+        table.add_column(_plain(name), justify="right", overflow="fold")
+    sure = any(d.low is not None for d in shown)
+    if sure:
+        table.add_column("95 % interval", justify="right", no_wrap=True)
+        table.add_column(_plain(f"{names[1]} is"), overflow="fold")
     for d in shown:
-        colour = {True: "[green]better[/green]", False: "[red]worse[/red]"}.get(
-            d.better,  # type: ignore[arg-type]  # None is none of them
-            "differs" if d.real else "",
-        )
-        between = ""
-        if d.low is not None:
-            between = f"{d.text(d.low, signed=True)} to {d.text(d.high, signed=True)}"
-        texts = (d.text(d.first), d.text(d.second), d.text(d.value, signed=True), between)
-        table.add_row(_plain(d.words), *texts, colour)
+        texts = [d.text(d.first), d.text(d.second), d.text(d.value, signed=True)]
+        table.add_row(_plain(d.words), *texts, *(_sureness(d) if sure else ()))
     return table
+
+
+def _sureness(d: Difference) -> tuple[str, str]:
+    """The interval of a difference, and what that says of the second version."""
+    if d.low is None:
+        return "", ""
+    said = "differs" if d.real else ""
+    if d.better is not None:
+        said = "[green]better[/green]" if d.better else "[red]worse[/red]"
+    return f"{d.text(d.low, signed=True)} to {d.text(d.high, signed=True)}", said
 
 
 def _objects(counts: pd.DataFrame, *, names: tuple[str, str]) -> Table:
     title = f"What {names[0]} (1st) and {names[1]} (2nd) find"
     table = Table(title=_plain(title), title_justify="left")
-    table.add_column("class", max_width=24)
-    for name in ("labels", "both", "1st only", "2nd only", "neither"):
-        table.add_column(name, justify="right")
-    for name in ("both", "1st only", "2nd only"):
-        table.add_column(f"false: {name}", justify="right", max_width=8)
-    for row in counts.head(MOST_ROWS).itertuples(index=False):
-        label, labels, both, lost, gained, neither, false_both, gone, new = row
-        numbers = (labels, both, lost, gained, neither, false_both, gone, new)
-        table.add_row(_plain(str(label)), *(f"{number:,}" for number in numbers))
+    table.add_column("class", overflow="fold")
+    for name, said in COUNTS.items():
+        most = 8 if name.endswith(("_both", "_false")) else None
+        table.add_column(said, justify="right", max_width=most)
+    for label, row in counts.head(MOST_ROWS).set_index("label").iterrows():
+        table.add_row(_plain(str(label)), *(f"{row[name]:,}" for name in COUNTS))
     return table
 
 

@@ -117,7 +117,10 @@ def count_by_class(changes: Sequence[Change], *, classes: Sequence[str]) -> pd.D
     counts = pd.DataFrame(
         0,
         index=list(classes),
-        columns=["labels", "both", "lost", "gained", "neither", "false", *list(CHANGES)[2:]],
+        columns=[
+            *("labels", "both", "lost", "gained", "neither", "false"),
+            *("no_more_false", "newly_false"),
+        ],
     )
     for change in changes:
         labels = change.second.scene.labels["label"]
