@@ -136,9 +136,16 @@ def _check_out(steps: Sequence[str]) -> None:
     with _repo() as repo:
         stages = _stages(repo, steps)
         made = {out.fs_path for stage in stages.values() for out in stage.outs}
-        needed = sorted({d.fs_path for s in stages.values() for d in s.deps} - made)
-        # Files that are there are Git's, params.yaml say.
-        targets = [os.path.relpath(path) for path in needed if not Path(path).is_file()]
+        needed = {d.fs_path for s in stages.values() for d in s.deps} - made
+        outs = [out.fs_path for out in repo.index.outs]
+        # Files that are there are Git's, params.yaml say. Of a folder of several outputs, as
+        # `curves` is, DVC knows these and not the folder.
+        targets = sorted(
+            os.path.relpath(target)
+            for path in needed
+            if not Path(path).is_file()
+            for target in [out for out in outs if Path(path) in Path(out).parents] or [path]
+        )
         try:
             repo.checkout(targets=targets, recursive=True, force=True)
         except Exception as error:

@@ -18,6 +18,7 @@ from shapely.geometry import box
 
 import factory_core
 from factory_core.evaluate import stage as evaluate
+from factory_core.evaluate.readme import BEGIN, END
 from factory_core.kernel import config, fingerprint, io
 from factory_core.kernel.geo import footprint
 from factory_core.postprocess import stage as postprocess
@@ -242,10 +243,11 @@ def repository(detector):
     kept = {name: stages[name] for name in ("postprocess", "evaluate")}
     for stage in kept.values():
         stage["matrix"]["split"] = ["val"]
-    kept["evaluate"]["deps"].remove("curves")
-    kept["evaluate"]["cmd"] = kept["evaluate"]["cmd"].replace(
-        "--curves curves --readme README.md ", ""
-    )
+    # A folder of outputs, as trainings write it: `curves` itself is none.
+    plots = detector / "curves/0/plots/metrics/train"
+    plots.mkdir(parents=True)
+    (plots / "loss.tsv").write_text("step\tloss\n0\t2.0\n1\t1.0\n")
+    (detector / "README.md").write_text(f"# Made\n{BEGIN}\n{END}\n")
     (detector / "dvc.yaml").write_text(yaml.safe_dump({"stages": kept}, sort_keys=False))
     (detector / ".gitignore").write_text("/running_points\n/POINTS.yaml\n")
     run("git", "init", "--quiet", "--initial-branch", "main", cwd=detector)
@@ -256,6 +258,7 @@ def repository(detector):
         "[core]\n    analytics = false\n    autostage = true\n[hydra]\n    enabled = True\n"
     )
     inputs = [f"data/{name}" for name in ("predictions/val", "processed", "catalogue", "selection")]
+    inputs.append("curves/0")
     run("dvc", "add", "--quiet", *inputs, cwd=detector)
     run("dvc", "repro", "--quiet", cwd=detector)
     run("git", "add", "--all", cwd=detector)
