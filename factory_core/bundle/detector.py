@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
-from contextlib import chdir
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import chdir, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from factory_core.bundle.ground import Watch
 from factory_core.kernel import config as configuration
 from factory_core.kernel import io
 from factory_core.kernel.compute import progress
+from factory_core.kernel.errors import ModelError, SceneError
 from factory_core.kernel.geo import Raster, ScoreMap
 from factory_core.postprocess.chain import Chain, compose
 from factory_core.postprocess.outlines.min_rotated_box import MinRotatedBox
@@ -24,7 +25,9 @@ from factory_core.predict.engine import Engine, load_engine
 from factory_core.predict.model import find_models, read_weights
 from factory_core.predict.scenes import in_pieces
 from factory_core.predict.settings import read_settings
+from factory_core.process.add_indices import INDICES, AddIndices
 from factory_core.process.chain import Task, apply_chain, from_nodes
+from factory_core.process.compose_bands import ComposeBands
 
 PARAMS = "params.yaml"
 PROCESS = "process.json"
@@ -73,6 +76,22 @@ class Detector:
         found = {name: io.open_raster(file) for name, file in files.items()}
         return replace(io.open_raster(scene, bands=self.bands), companions=found)
 
+    @property
+    def takes(self) -> tuple[str, ...]:
+        """Names of the bands that a raw scene must have."""
+        needed: list[str] = []
+        added: list[str] = []
+        for task in self.process:
+            if isinstance(task, ComposeBands):
+                needed += task.bands
+                break
+            if isinstance(task, AddIndices):
+                needed += [band for name in task.names for band in INDICES[name].bands]
+                added += task.names
+        else:
+            needed += self.engine.ensemble.signature.bands
+        return tuple(band for band in dict.fromkeys(needed) if band not in added)
+
     def companion_files(self, scene: Path) -> dict[str, Path]:
         """The files that go with a scene, those of them that are there."""
         found = {}
@@ -97,11 +116,13 @@ class Detector:
             scratch: Folder on a disk with room for two bytes a pixel and class or more.
 
         Raises:
+            SceneError: The scene lacks a band that the bundle takes, or cannot be placed.
             ModelError: The scene does not fit the models.
         """
-        processed = apply_chain(raster, self.process)
-        watch = Watch.of(processed.geobox)
-        plan = self.engine.plan(watch.over(processed))
+        with _band_errors(raster, self.takes):
+            processed = apply_chain(raster, self.process)
+            watch = Watch.of(processed.geobox)
+            plan = self.engine.plan(watch.over(processed))
         with tempfile.TemporaryDirectory(dir=scratch, prefix=".predict-") as folder:
             blocks = Path(folder)
             jobs = [(plan, block, blocks) for block in plan.blocks]
@@ -112,6 +133,21 @@ class Detector:
             detections = self.chain(read_predictions(file))
         check_detections(detections, where=f"What the bundle makes of {raster.scene_id!r}")
         return Found(detections, watch)
+
+
+@contextmanager
+def _band_errors(raster: Raster, takes: Sequence[str]) -> Iterator[None]:
+    """Say which bands are missing: whoever has a bundle has no settings that parts could advise."""
+    try:
+        yield
+    except (ModelError, SceneError) as error:
+        if not set(takes) - set(raster.bands):
+            raise
+        raise SceneError(
+            f"Scene {raster.scene_id!r} has the bands {', '.join(raster.bands)}; the bundle takes "
+            f"{', '.join(takes)}. Give a scene with these, each named in its band's description "
+            "(in QGIS, or `gdal_edit.py`)."
+        ) from error
 
 
 def companion_file(scene: Path, name: str) -> Path:

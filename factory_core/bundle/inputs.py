@@ -67,10 +67,10 @@ def _scenes_at(place: Path, companions: Mapping[str, str]) -> list[Path]:
 
 
 def check_out(out: Path, *, endings: Sequence[str]) -> None:
-    """Refuse a file that cannot be written, before anything is computed; make its folder.
+    """Refuse a file that cannot be written, before anything is computed.
 
     Raises:
-        OutputError: It has another ending, is a folder, or its folder cannot be made.
+        OutputError: It has another ending, is a folder, or its folder is missing or not writable.
     """
     if out.suffix not in endings:
         raise OutputError(
@@ -78,12 +78,16 @@ def check_out(out: Path, *, endings: Sequence[str]) -> None:
         )
     if out.is_dir():
         raise OutputError(f"{out} is a folder. Name a file in it.")
+    if not out.parent.is_dir():
+        raise OutputError(
+            f"{out} cannot be written: there is no folder {out.parent}. Make it first, or name "
+            "another place."
+        )
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
         beside = out.with_name(f".{out.name}.may-be-written")
         beside.touch()
         beside.unlink()
     except OSError as error:
         raise OutputError(
-            f"{out} cannot be written: {error.strerror} ({error.filename}). Name another place."
+            f"{out} cannot be written: {error.strerror}. Name another place."
         ) from error

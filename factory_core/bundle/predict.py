@@ -35,7 +35,7 @@ def predict_bundle(
     out: Path,
     join: bool = True,
     tolerance_px: float = 2.0,
-) -> None:
+) -> str:
     """Detect in `scenes` and write all that is found to `out`, as its ending says.
 
     GeoPackage and GeoParquet have the CRS in metres of the first scene that could be used, GeoJSON
@@ -49,6 +49,9 @@ def predict_bundle(
         join: Whether an object that several scenes show becomes one detection, see `join_scenes`.
         tolerance_px: For that, how far what goes on over an edge may lie apart, in pixels of
             the model.
+
+    Returns:
+        What was written, in one line.
 
     Raises:
         ConfigError: `tolerance_px` is not above 0.
@@ -84,6 +87,11 @@ def predict_bundle(
             io.write_vectors(table, out)
         if failed:
             _report(failed, out, scenes=len(paths))
+    return f"{out}: {_counted(len(table), 'detection')} in {_counted(len(paths), 'scene')}."
+
+
+def _counted(count: int, word: str) -> str:
+    return f"{count} {word}{'s' * (count != 1)}"
 
 
 def gather(

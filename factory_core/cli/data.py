@@ -18,7 +18,11 @@ def sample(
     name: Annotated[str, typer.Argument(help="airfield or neon_trees.")],
     out: Annotated[Path, typer.Option(help="Folder to write.")],
     size: Annotated[
-        int, typer.Option(help="Side of a generated scene in pixels; larger is heavier.")
+        int,
+        typer.Option(
+            help="Side of a generated scene in pixels, larger is heavier; 0: what the sample is "
+            "meant for, 512 of airfield."
+        ),
     ] = 0,
     seed: Annotated[int, typer.Option(help="Of a generated sample.")] = 0,
 ) -> None:

@@ -29,9 +29,8 @@ def predict_bundle(
     ] = 2.0,
 ) -> None:
     """Find objects in raw scenes with a bundle."""
-    import_module("factory_core.bundle.predict").predict_bundle(
-        bundle, scenes, out=out, join=join, tolerance_px=tolerance_px
-    )
+    predict = import_module("factory_core.bundle.predict").predict_bundle
+    typer.echo(predict(bundle, scenes, out=out, join=join, tolerance_px=tolerance_px))
 
 
 @app.command(rich_help_panel="Deployed")

@@ -146,8 +146,10 @@ def draw_training(curves: Sequence[Curve]) -> bytes | None:
                     marker="o" if len(curve.steps) == 1 else None,
                     label=curve.name,
                 )
-            axes.set_title(metric, fontsize=9.5, loc="left", color="#1b2430", weight="bold")
-            axes.set_xlabel("step")
+            axes.set_title(
+                metric.replace("_", " "), fontsize=9.5, loc="left", color="#1b2430", weight="bold"
+            )
+            axes.set_xlabel("epoch")
             axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
             axes.legend(fontsize=8)
         for axes in panels[len(metrics) :]:

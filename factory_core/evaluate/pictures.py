@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,12 +46,14 @@ class Place:
     Attributes:
         comparison: The scene.
         window: The part.
-        errors: Number of missed and false objects in it.
+        missed: Number of labels in it that no detection matched.
+        false: Number of detections in it that matched none.
     """
 
     comparison: Comparison
     window: GeoBox
-    errors: int
+    missed: int
+    false: int
 
 
 def worst_scenes(comparisons: Sequence[Comparison], *, count: int) -> list[Comparison]:
@@ -61,12 +63,24 @@ def worst_scenes(comparisons: Sequence[Comparison], *, count: int) -> list[Compa
 
 def worst_places(comparisons: Sequence[Comparison], *, size_px: int, count: int) -> list[Place]:
     """Up to `count` windows with the most missed and false objects, from a grid on each scene."""
-    places = []
+    cells = []
     for comparison in comparisons:
         wrong = np.concatenate([frame.geometry.to_numpy() for frame in _wrong(comparison)])
         crowds = crowded(comparison.scene.geobox, wrong, size_px=size_px)
-        places += [Place(comparison, window, errors) for window, errors in crowds]
-    return sorted(places, key=lambda p: -p.errors)[:count]
+        cells += [(errors, comparison, window) for window, errors in crowds]
+    cells.sort(key=lambda cell: -cell[0])
+    # A window at an edge of the scene is wider than its cell: what it shows is counted anew.
+    places = [
+        Place(comparison, window, *_counts(_wrong(comparison), footprint(window)))
+        for _, comparison, window in cells[:count]
+    ]
+    return sorted(places, key=lambda place: -(place.missed + place.false))
+
+
+def _counts(frames: Iterable[GeoDataFrame], view: BaseGeometry) -> list[int]:
+    """How many objects of each frame a view shows: those with a point inside."""
+    points = (shapely.point_on_surface(frame.geometry.to_numpy()) for frame in frames)
+    return [int(shapely.intersects(view, inside).sum()) for inside in points]
 
 
 def crowded(scene: GeoBox, shapes: np.ndarray, *, size_px: int) -> Iterator[tuple[GeoBox, int]]:
@@ -187,12 +201,9 @@ def _draw_objects(
     found = scene.detections[comparison.label_of != NONE]
     true = scene.labels[comparison.found]
     _draw(axes, true.geometry.to_numpy(), kind="found", width=0.8, pixel_m=pixel_m)
-    counts = {}
     for kind, frame in (("found", found), ("false", false), ("missed", missed)):
-        shapes = frame.geometry.to_numpy()
-        _draw(axes, shapes, kind=kind, width=2.0, pixel_m=pixel_m)
-        counts[kind] = int(shapely.intersects(view, shapely.point_on_surface(shapes)).sum())
-    return {kind: counts[kind] for kind in STYLES}
+        _draw(axes, frame.geometry.to_numpy(), kind=kind, width=2.0, pixel_m=pixel_m)
+    return dict(zip(STYLES, _counts((found, missed, false), view), strict=True))
 
 
 def _draw(axes: Axes, shapes: np.ndarray, *, kind: str, width: float, pixel_m: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
@@ -14,17 +15,18 @@ from PIL import Image
 from factory_core.evaluate.metric import Quantity
 from factory_core.evaluate.page import as_text, render
 from factory_core.evaluate.verdict import describe, warn
+from factory_core.evaluate.words import chosen, context_words, part_words
 
 JPEG_QUALITY = 86
 SCREEN_DPI = 96
 MOST_CARDS = 6
 BAR = ("found", "missed", "false")
 CONTEXT = "by_context"
-UNITS = {"_m2": " in m²", "_px": " in pixels", "_m": " in metres"}
 LEADS = {
     "by_class": "Those with the most labels first.",
-    "by_context": "The same scenes, cut by what they show. A cut with too few labels gives counts "
-    "but no ratio; one without a scene is left out.",
+    "by_context": "The same scenes, cut by what they show: where no unit stands, 0 is nothing or "
+    "least of it and 1 all or most. A cut with too few labels gives counts but no ratio; one "
+    "without a scene is left out.",
     "by_level": "Of the taxonomy, all classes together: above the level of training.",
 }
 
@@ -68,7 +70,15 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """The numbers of a kind of part, `By class` for one: a row a part, a column a metric."""
+    """The numbers of a kind of part, `By class` for one: a row a part, a column a metric.
+
+    Attributes:
+        title: Above it.
+        what: Above its first column.
+        lead: Sentences before it.
+        columns: Names of the metrics.
+        rows: In order.
+    """
 
     title: str
     what: str
@@ -152,23 +162,54 @@ def _tables(
     for kind, parts in kinds.items():
         if kind == "by_class":
             parts = dict(sorted(parts.items(), key=lambda part: -_labels(part[1])))
+        lead = LEADS.get(kind, "")
+        if kind == CONTEXT:
+            alike = _alike(parts, intervals)
+            parts = {part: numbers for part, numbers in parts.items() if part[0] not in alike}
+            lead += _left_out(alike, ranges)
         names = dict.fromkeys(metric for part in parts.values() for metric in part)
-        # Ratios first; columns in which no part has a number say nothing.
-        columns = sorted(
-            (n for n in names if any(p[n]["value"] is not None for p in parts.values() if n in p)),
-            key=lambda n: any(p[n]["samples"] is None for p in parts.values() if n in p),
-        )
-        what = kind.removeprefix("by_")
-        for ending, words in UNITS.items():
-            what = what.removesuffix(ending) + words * what.endswith(ending)
-        what = what.replace("_", " ")
+        # Columns in which no part has a number say nothing.
+        told = [
+            n for n in names if any(p[n]["value"] is not None for p in parts.values() if n in p)
+        ]
+        columns = chosen(told)
+        if len(columns) < len(told):
+            lead = f"{lead} More numbers of each row stand in intervals.json.".lstrip()
+        what = part_words(kind)
         yield Table(
             title=f"By {what}",
             what=what,
-            lead=LEADS.get(kind, ""),
+            lead=lead,
             columns=[quantities[name].title for name in columns],
             rows=list(_rows(kind, parts, columns, quantities=quantities, ranges=ranges)),
         )
+
+
+def _alike(
+    parts: Mapping[tuple[str, ...], Mapping[str, Mapping[str, Any]]],
+    intervals: Mapping[str, Mapping[str, Any]],
+) -> dict[str, str]:
+    """Contexts of which one cut holds all that counts, and that cut: its row is the total."""
+    cuts = Counter(context for context, _ in parts)
+    return {
+        context: cut
+        for (context, cut), numbers in parts.items()
+        if cuts[context] == 1
+        and all(entry["value"] == intervals[name]["value"] for name, entry in numbers.items())
+    }
+
+
+def _left_out(alike: Mapping[str, str], ranges: Mapping[str, Mapping[str, str]]) -> str:
+    if not alike:
+        return ""
+    named = (
+        f"{context_words(context)} ({cut}, {ranges[context][cut]})"
+        for context, cut in alike.items()
+    )
+    return (
+        " Left out, as all scenes fall into one cut and its row would repeat the total: "
+        f"{'; '.join(named)}."
+    )
 
 
 def _labels(part: Mapping[str, Mapping[str, Any]]) -> float:
@@ -186,7 +227,10 @@ def _rows(
     above = ""
     for path, part in parts.items():
         of = ranges[path[0]][path[1]] if kind == CONTEXT else ""
-        name = " ".join(path).replace("_", " ") if kind != "by_class" else " ".join(path)
+        if kind == CONTEXT:
+            name = f"{context_words(path[0])}: {path[1]}"
+        else:
+            name = " ".join(path) if kind == "by_class" else " ".join(path).replace("_", " ")
         begins = len(path) > 1 and path[0] != above
         above = path[0]
         numbers = [

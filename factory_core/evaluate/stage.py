@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import shapely
+from odc.geo.geobox import GeoBox
 from omegaconf import DictConfig
 from shapely import GeometryType
 
@@ -18,7 +19,6 @@ from factory_core.evaluate.lines.curve import relaxed_rows
 from factory_core.evaluate.metric import Metric, draw_weights
 from factory_core.evaluate.metrics import edges_of, measure, slice_ranges
 from factory_core.evaluate.pictures import (
-    Place,
     area_window,
     draw_scene,
     worst_places,
@@ -192,26 +192,32 @@ def _write_pictures(
     (folder / "worst").mkdir(parents=True, exist_ok=True)
     scenes = worst_scenes(compared, count=settings.pictures)
     places = worst_places(compared, size_px=settings.place_px, count=settings.places)
-    whole = [Place(scene, area_window(scene), 0) for scene in scenes]
     files = [
-        *(folder / f"{place.comparison.scene.scene_id}.png" for place in whole),
+        *(folder / f"{scene.scene.scene_id}.png" for scene in scenes),
         *(
             folder / "worst" / f"{rank:02}_{place.comparison.scene.scene_id}.png"
             for rank, place in enumerate(places, start=1)
         ),
     ]
+    views = [
+        *((scene, area_window(scene)) for scene in scenes),
+        *((place.comparison, place.window) for place in places),
+    ]
     compute.map(
         partial(_draw, max_px=settings.picture_px),
-        list(zip([*whole, *places], files, strict=True)),
+        list(zip(views, files, strict=True)),
         label=f"evaluate {split}: draw",
     )
-    titles = [place.comparison.scene.scene_id for place in whole]
-    titles += [f"{p.comparison.scene.scene_id}: {p.errors} errors" for p in places]
+    titles = [scene.scene.scene_id for scene in scenes]
+    titles += [
+        f"{place.comparison.scene.scene_id}: {place.missed} missed, {place.false} false"
+        for place in places
+    ]
     shown = [photo(file, title=title) for title, file in zip(titles, files, strict=True)]
-    return {"scenes": shown[: len(whole)], "places": shown[len(whole) :]}
+    return {"scenes": shown[: len(scenes)], "places": shown[len(scenes) :]}
 
 
-def _draw(place_and_file: tuple[Place, Path], *, max_px: int) -> Any:
-    place, file = place_and_file
+def _draw(view_and_file: tuple[tuple[Comparison, GeoBox], Path], *, max_px: int) -> Any:
+    (comparison, window), file = view_and_file
     if not file.exists():
-        draw_scene(place.comparison, window=place.window, max_px=max_px, out=file)
+        draw_scene(comparison, window=window, max_px=max_px, out=file)

@@ -11,13 +11,13 @@ from factory_core.kernel.errors import OutputError
 
 @dataclass(frozen=True)
 class Curve:
-    """One value over the steps of one training.
+    """One value over the epochs of one training.
 
     Attributes:
         metric: What it is, `loss` say.
         name: Which of it, `train, member 0` say.
-        steps: Epochs or batches, as logged.
-        values: One a step; not a number where training gave none.
+        steps: Epochs, as logged.
+        values: One an epoch; not a number where training gave none.
     """
 
     metric: str

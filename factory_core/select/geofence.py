@@ -51,7 +51,7 @@ def cut_outlines(
     if not inside:
         raise SelectionError(
             f"No selected scene has ground inside the geofence {path}. Its extent is "
-            f"{', '.join(f'{v:.4f}' for v in fence.to_crs('EPSG:4326').total_bounds)} degrees: "
-            "check its CRS and place."
+            f"{', '.join(f'{value:.10g}' for value in fence.total_bounds)} in its CRS, "
+            f"{fence.crs.name}: check that CRS and its place."
         )
     return inside, outside

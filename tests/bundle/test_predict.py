@@ -1,5 +1,6 @@
 """Several scenes at once: found as in one scene, and a bad one stops no other."""
 
+import re
 from pathlib import Path
 
 import geopandas as gpd
@@ -21,6 +22,9 @@ from factory_core.kernel import config as configuration
 from factory_core.kernel import io
 from factory_core.kernel.errors import ConfigError, ModelError, OutputError, SceneError
 from factory_core.kernel.parts import load_part
+from factory_core.process.add_indices import AddIndices
+from factory_core.process.chain import to_nodes
+from factory_core.process.compose_bands import ComposeBands
 from tests.bundle.conftest import CHAINS, GRID
 from tests.onnx_models import write_box_model, write_score_model
 
@@ -281,6 +285,16 @@ def test_a_file_stays_where_no_scene_can_be_used(bundle):
         pytest.param(["parts"], "parts", OutputError, "ending", id="no ending"),
         pytest.param(["parts"], "d.gpkg", OutputError, "is a folder", id="a folder"),
         pytest.param(["parts"], "parts/00.tif/f.gpkg", OutputError, "written", id="no place"),
+        pytest.param(
+            ["parts"], "no/f.gpkg", OutputError, "no/f.gpkg .* no folder no", id="no folder"
+        ),
+        pytest.param(
+            ["parts"],
+            "/proc/f.gpkg",
+            OutputError,
+            r"/proc/f\.gpkg cannot be written: [^/]*$",
+            id="not writable",
+        ),
     ],
 )
 def test_bad_input_is_one_error_before_anything_runs(bundle, scenes, out, error, message):
@@ -291,6 +305,36 @@ def test_bad_input_is_one_error_before_anything_runs(bundle, scenes, out, error,
     with pytest.raises(error, match=message):
         find(bundle, *scenes, out=out)
     assert not Path("f.gpkg").exists()
+    assert not Path("no").exists()
+
+
+@pytest.mark.parametrize(
+    ("tasks", "takes"),
+    [
+        pytest.param([], "red, green, blue", id="of the model"),
+        pytest.param([ComposeBands(("red", "nir"))], "red, nir", id="of the chain"),
+        pytest.param(
+            [AddIndices(("ndvi",)), ComposeBands(("green", "ndvi"))],
+            "nir, red, green",
+            id="of an index",
+        ),
+    ],
+)
+def test_a_scene_of_other_bands_is_told_those_of_the_bundle(bundle, tasks, takes):
+    io.write_json({"tasks": to_nodes(tasks)}, Path("bundle/process.json"))
+    write_checksums(bundle)
+    with pytest.raises(SceneError) as caught:
+        find(bundle, write(Path("pan.tif"), draw([], bands=1)))
+    message = str(caught.value)
+    assert f"'pan' has the bands grey; the bundle takes {takes}. Give" in message
+    assert not re.search(r"process|catalogue|select", message)
+
+
+def test_the_command_says_what_it_wrote(bundle):
+    quarters(Path("parts"), draw(HOUSES), overlap_px=0)
+    done = CliRunner().invoke(app, ["predict-bundle", "bundle", "parts", "--out", "all.gpkg"])
+    count = len(io.read_vectors(Path("all.gpkg")))
+    assert done.stdout == f"all.gpkg: {count} detections in 4 scenes.\n"
 
 
 def test_a_tolerance_is_above_nothing(bundle):

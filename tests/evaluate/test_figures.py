@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from factory_core.evaluate import figures
 from factory_core.evaluate.figures import _pooled, draw_confusion
+from factory_core.evaluate.training_curves import Curve
 
 
 def test_rare_classes_are_pooled_and_nothing_is_lost():
@@ -27,6 +29,14 @@ def test_rare_classes_are_pooled_and_nothing_is_lost():
     # Background stays the last row and column.
     assert pooled[-1, -1] == counts[-1, -1]
     assert pooled[own, -1] == counts[40, -1]
+
+
+def test_training_is_drawn_over_epochs_in_words(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(figures, "as_png", lambda figure: drawn.append(figure) or b"")
+    figures.draw_training([Curve("learning_rate", "train", (0.0, 1.0), (0.1, 0.05))])
+    axes = drawn[0].axes[0]
+    assert (axes.get_title(loc="left"), axes.get_xlabel()) == ("learning rate", "epoch")
 
 
 def test_few_classes_stay_as_they_are():

@@ -101,8 +101,18 @@ def test_worst_first():
     assert [c.scene.scene_id for c in worst_scenes([good, bad], count=9)] == ["b", "a"]
     assert [c.scene.scene_id for c in worst_scenes([good, bad], count=1)] == ["b"]
     (place,) = worst_places([good, bad], size_px=50, count=9)
-    assert (place.comparison, place.errors, place.window.shape) == (bad, 2, (50, 50))
+    assert (place.comparison, place.window.shape) == (bad, (50, 50))
+    assert (place.missed, place.false) == (2, 0)
     assert worst_places([good], size_px=50, count=9) == []
+
+
+def test_a_place_at_the_edge_counts_all_that_its_picture_shows():
+    # Cells of 90 m begin at 0 and 90; the scene ends first, so both windows hold all.
+    scene = make_scene([("house", square(60, 5))], [("house", 0.9, square(95, 5))])
+    places = worst_places([compare(scene, match="box", iou=0.5)], size_px=90, count=9)
+    right = max(places, key=lambda place: place.window.boundingbox.left)
+    assert right.window.boundingbox.left < LEFT + 60
+    assert (right.missed, right.false) == (1, 1)
 
 
 def test_every_kind_of_geometry_becomes_lines():

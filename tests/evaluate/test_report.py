@@ -19,6 +19,7 @@ QUANTITIES = {
     "found": Quantity("Found", "labels matched", None),
     "missed": Quantity("Missed", "labels not matched", 0.0),
     "false": Quantity("False", "detections not matched", 0.0),
+    "ap50": Quantity("AP50", "average precision"),
     "apls": Quantity("APLS", "how alike ways are in length"),
 }
 FACTS = {
@@ -69,7 +70,10 @@ def report(intervals, *, split="test", **changes):
         facts=FACTS | changes,
         intervals=intervals,
         quantities=QUANTITIES,
-        ranges={"snow": {"low": "0 to 0.33"}},
+        ranges={
+            "nodata_share": {"low": "0 to 0.33"},
+            "snow": {"low": "0 to 0.33", "high": "0.33 to 1"},
+        },
         charts={"precision_recall": None, "confusion": None, "training": None},
         places=[],
         scenes=[],
@@ -158,9 +162,31 @@ def test_slices_stand_with_their_ranges():
         "by_size_m2/small/recall": entry(0.25, 0.2, 0.3, 40),
     }
     page = texts(report(intervals))
-    assert "snow low 0 to 0.33 0.700 0.600 to 0.800" in page
+    assert "snow: low 0 to 0.33 0.700 0.600 to 0.800" in page
     assert "By size in m²" in page
     assert "small 0.250" in page
+
+
+def test_contexts_that_repeat_the_total_are_named_and_left_out():
+    parts = (
+        counted(200, 150, 120, prefix="by_context/nodata_share/low/")
+        | counted(90, 60, 50, prefix="by_context/snow/low/")
+        | counted(110, 90, 70, prefix="by_context/snow/high/")
+    )
+    page = texts(report(counted(200, 150, 120) | parts))
+    assert "would repeat the total: share without data (low, 0 to 0.33)." in page
+    assert "share without data: low" not in page
+    assert "snow: high" in page
+
+
+def test_a_wide_table_shows_what_is_asked_for_first():
+    every = counted(200, 150, 120) | counted(90, 60, 50, prefix="by_size_px/small/")
+    every |= {f"by_size_px/small/{name}": entry(0.9, 0.8, 1.0, 90) for name in ("ap50", "apls")}
+    page = report(every)
+    table = page.split("<h2>By size in pixels")[1].split("</table>")[0]
+    names = re.findall("<th>(.*?)</th>", table)
+    assert names[1:] == ["Labels", "Found", "Precision", "Recall", "F1", "AP50", "APLS"]
+    assert "intervals.json" in texts(table)
 
 
 def test_lines_have_a_verdict_of_their_own():

@@ -16,12 +16,12 @@ from factory_core.evaluate.results import Results
 from factory_core.kernel.limits import check_within
 
 KINDS = {
-    "class": "a label of another class lies there",
-    "location": "a label of its class overlaps too little",
-    "both": "a label of another class overlaps too little",
-    "duplicate": "its label was taken by a higher score",
-    "background": "no label lies there",
-    "missed": "a label that no detection was near",
+    "class": ("class wrong", "a label of another class lies there"),
+    "location": ("place inexact", "a label of its class overlaps too little"),
+    "both": ("class wrong and place inexact", "a label of another class overlaps too little"),
+    "duplicate": ("found twice", "its label was taken by a higher score"),
+    "background": ("nothing there", "no label lies there"),
+    "missed": ("not found", "a label that no detection was near"),
 }
 
 
@@ -41,11 +41,11 @@ class Tide(Metric):
     background_iou: float = 0.1
 
     gives: ClassVar = {
-        f"tide_{kind}": Quantity(f"Cost: {kind}", f"AP50 lost where {meaning}", 0.0)
-        for kind, meaning in KINDS.items()
+        f"tide_{kind}": Quantity(f"AP50 lost: {words}", f"AP50 lost where {meaning}", 0.0)
+        for kind, (words, meaning) in KINDS.items()
     } | {
-        f"tide_{kind}_errors": Quantity(f"Errors: {kind}", f"how often {meaning}", 0.0)
-        for kind, meaning in KINDS.items()
+        f"tide_{kind}_errors": Quantity(f"Errors: {words}", f"how often {meaning}", 0.0)
+        for kind, (words, meaning) in KINDS.items()
     }
 
     def __post_init__(self) -> None:

@@ -62,21 +62,34 @@ def read_geofence(path: Path, *, refused: type[FactoryError] = ConfigError) -> g
     """
     fence = read_vectors(path).geometry
     wrong = fence.isna() | fence.is_empty | ~fence.geom_type.isin(["Polygon", "MultiPolygon"])
-    if fence.empty or wrong.any():
+    if fence.empty:
         raise refused(
-            f"The geofence {path} has {len(fence)} features, of which {int(wrong.sum())} are empty "
-            "or no polygons. Expected polygons only, at least one: draw what lies inside."
+            f"The geofence {path} has no features. Expected at least one polygon: draw what lies "
+            "inside."
+        )
+    if wrong.any():
+        row = int(wrong.to_numpy().argmax())
+        what = fence.geom_type.iloc[row]
+        named = "empty" if fence.isna().iloc[row] or fence.is_empty.iloc[row] else f"a {what}"
+        raise refused(
+            f"Feature {row + 1} of the geofence {path} is {named}{_more(wrong, 'no polygon')}. "
+            "Expected polygons only: draw what lies inside, and delete the rest."
         )
     invalid = ~fence.is_valid
     if invalid.any():
         row = int(invalid.to_numpy().argmax())
         raise refused(
-            f"The geofence {path}, feature {row + 1}, crosses itself "
-            f"({is_valid_reason(fence.iloc[row])}); of its {len(fence)} features "
-            f"{int(invalid.sum())} are not valid. What is inside is in doubt: mend it "
+            f"Feature {row + 1} of the geofence {path} crosses itself "
+            f"({is_valid_reason(fence.iloc[row])}){_more(invalid, 'not valid')}. What is inside is "
+            "in doubt: mend it "
             "(`ogr2ogr -makevalid`, or Fix geometries in QGIS)."
         )
     return fence
+
+
+def _more(wrong: pd.Series, what: str) -> str:
+    count = int(wrong.sum()) - 1
+    return f"; {count} more {'is' if count == 1 else 'are'} {what} either" if count else ""
 
 
 def write_vectors(frame: gpd.GeoDataFrame, out: Path, *, layer: str = "") -> None:
