@@ -8,9 +8,11 @@ from hypothesis import HealthCheck, settings
 import factory_core  # noqa: F401 - sets the environment that stages run in
 
 # Machines that share their cores are slow at times: no property may depend on the clock.
-settings.register_profile(
-    "patient", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow]
-)
+slowly = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# The same examples in each run, so that a change is judged by what it changes. To look for others:
+# `pytest --hypothesis-profile search`.
+settings.register_profile("patient", slowly, max_examples=50, derandomize=True)
+settings.register_profile("search", slowly, max_examples=1000)
 settings.load_profile("patient")
 
 # Two workers take a file at a time: what lasts longest starts first, or one would wait at the end.
