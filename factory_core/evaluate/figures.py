@@ -144,7 +144,7 @@ def draw_training(curves: Sequence[Curve]) -> bytes | None:
                     color=COLOURS[index % len(COLOURS)],
                     linewidth=1.6,
                     marker="o" if len(curve.steps) == 1 else None,
-                    label=curve.name,
+                    label=curve.name.replace("_", " "),
                 )
             axes.set_title(
                 metric.replace("_", " "), fontsize=9.5, loc="left", color="#1b2430", weight="bold"

@@ -34,9 +34,10 @@ def test_rare_classes_are_pooled_and_nothing_is_lost():
 def test_training_is_drawn_over_epochs_in_words(monkeypatch):
     drawn = []
     monkeypatch.setattr(figures, "as_png", lambda figure: drawn.append(figure) or b"")
-    figures.draw_training([Curve("learning_rate", "train", (0.0, 1.0), (0.1, 0.05))])
+    figures.draw_training([Curve("learning_rate", "learning_rate", (0.0, 1.0), (0.1, 0.05))])
     axes = drawn[0].axes[0]
     assert (axes.get_title(loc="left"), axes.get_xlabel()) == ("learning rate", "epoch")
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["learning rate"]
 
 
 def test_few_classes_stay_as_they_are():

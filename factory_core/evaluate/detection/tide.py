@@ -21,7 +21,7 @@ KINDS = {
     "both": ("class wrong and place inexact", "a label of another class overlaps too little"),
     "duplicate": ("found twice", "its label was taken by a higher score"),
     "background": ("nothing there", "no label lies there"),
-    "missed": ("not found", "a label that no detection was near"),
+    "missed": ("not found", "no detection was near a label"),
 }
 
 
