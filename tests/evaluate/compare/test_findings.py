@@ -65,10 +65,8 @@ def objects():
 def test_each_count_stands_under_its_heading(objects):
     lines = shown(objects, width=160)
     headings, house = (next(line for line in lines if name in line) for name in ("class", "house"))
-    second_row = lines[lines.index(headings) + 1]
-    names = [
-        f"{one} {two}".strip() for one, two in zip(cells(headings), cells(second_row), strict=True)
-    ]
+    above = lines[lines.index(headings) - 1]
+    names = [f"{one} {two}".strip() for one, two in zip(cells(above), cells(headings), strict=True)]
     assert dict(zip(names, cells(house), strict=True)) == {
         "class": "house",
         "labels": "3",
