@@ -143,7 +143,7 @@ class Int8(Precision):
         with _imports(self.name):
             import onnx
             from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
-            from onnxruntime.quantization.quant_utils import add_infer_metadata
+            from onnxruntime.quantization.quant_utils import add_pre_process_metadata
 
         graph = onnx.load(model)
         with tempfile.TemporaryDirectory(dir=out.parent, prefix=".int8-") as name:
@@ -151,7 +151,7 @@ class Int8(Precision):
             _simplify(model, simple)
             simplified = onnx.shape_inference.infer_shapes(onnx.load(simple))
             _name_nodes(simplified)
-            add_infer_metadata(simplified)  # or it advises what has just been done
+            add_pre_process_metadata(simplified)  # or it advises what has just been done
             onnx.save(simplified, simple)
             quantize_static(
                 simple,

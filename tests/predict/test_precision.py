@@ -92,6 +92,12 @@ def test_only_what_lies_between_convolutions_changes(tmp_path):
     assert "Sigmoid" in kinds[last:]
 
 
+def test_8_bits_are_made_without_advice_of_the_library(tmp_path, caplog):
+    model = write_box_model(tmp_path / "0/model.onnx", blur=0.1)
+    EIGHT_BITS.convert(model, tmp_path / "int8.onnx", windows=windows(bands=1))
+    assert caplog.messages == []
+
+
 def test_boxes_stay_where_they_are_in_8_bits(tmp_path):
     model = write_box_model(tmp_path / "0/model.onnx", blur=0.1)
     file = tmp_path / "int8.onnx"
