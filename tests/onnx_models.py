@@ -64,8 +64,14 @@ def write_network(
     sharpness: float = 4.0,
     seed: int = 0,
     scale: float = 1 / 128,
+    dtype: str = "uint8",
+    branched: bool = False,
 ) -> Path:
-    """A score map of three convolutions with weights by chance, as trained networks are built."""
+    """A score map of three convolutions with weights by chance, as trained networks are built.
+
+    With `branched` two nodes read what the last of them gives, as the heads of detectors do, and
+    there is a `Resize` with one empty constant for both of what it is not told.
+    """
     chance = np.random.default_rng(seed)
     nodes = [
         helper.make_node("Cast", ["image"], ["real"], to=TensorProto.FLOAT),
@@ -81,6 +87,18 @@ def write_network(
         helper.make_node("Mul", ["f", "sharpness"], ["logits"]),
         helper.make_node("Sigmoid", ["logits"], ["scores"]),
     ]
+    if branched:
+        nodes[5:6] = [
+            helper.make_node("Shape", ["a"], ["same"]),
+            helper.make_node("Resize", ["a", "empty", "empty", "same"], ["resized"]),
+            helper.make_node("Relu", ["resized"], ["b"]),
+        ]
+        nodes[-3:-2] = [
+            helper.make_node("Relu", ["e"], ["over"]),
+            helper.make_node("Sub", ["e", "over"], ["under"]),
+            helper.make_node("Add", ["over", "under"], ["both"]),
+            helper.make_node("Transpose", ["both"], ["f"], perm=[0, 2, 3, 1]),
+        ]
     shapes = {"first": (8, len(bands), 3, 3), "second": (8, 8, 3, 3), "third": (1, 8, 1, 1)}
     constants = {
         name: (chance.standard_normal(shape) / np.sqrt(np.prod(shape[1:]))).astype(np.float32)
@@ -90,13 +108,14 @@ def write_network(
         "scale": np.array(scale, np.float32),
         "one": np.array(1, np.float32),
         "sharpness": np.array(sharpness, np.float32),
+        **({"empty": np.array([], np.float32)} if branched else {}),
     }
     return _write(
         path,
         nodes,
         constants,
         {"scores": (TensorProto.FLOAT, [None, window_px, window_px, 1])},
-        image=(TensorProto.UINT8, [None, window_px, window_px, len(bands)]),
+        image=(TYPES[dtype], [None, window_px, window_px, len(bands)]),
         stated={
             "task": "score_map",
             "classes": json.dumps(["tree"]),

@@ -25,7 +25,10 @@ def compose(
     """Compose conf/ into params.yaml, or check that it is composed."""
     from factory_core.kernel import config, io
 
-    text = config.to_yaml(config.compose(overrides=overrides or []))
+    composed = config.compose(overrides=overrides or [])
+    if "postprocess" in composed and "dataset" in composed:
+        import_module("factory_core.space.fit").check_chain(composed)
+    text = config.to_yaml(composed)
     current = config.PARAMS.read_text(encoding="utf-8") if config.PARAMS.is_file() else ""
     if text == current:
         typer.echo(f"{config.PARAMS} is current.")

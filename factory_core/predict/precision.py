@@ -15,6 +15,7 @@ import onnxruntime
 
 from factory_core.kernel.errors import ConfigError
 from factory_core.kernel.limits import check_at_least, check_within
+from factory_core.predict.casts import drop_casts
 
 # What costs time, and bears fewer bits. All before the first of them (the image and its
 # normalisation) and after the last (scores, places of boxes) stays as it is.
@@ -104,6 +105,7 @@ class Float16(Precision):
             op_block_list=DEFAULT_OP_BLOCK_LIST,
             node_block_list=kept,
         )
+        drop_casts(changed.graph, exact=graph.graph)
         _write(changed, out, of=graph, precision=self.name)
 
 

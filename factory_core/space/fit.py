@@ -11,6 +11,19 @@ from factory_core.kernel.geo import ScoreMap
 from factory_core.postprocess.chain import compose
 
 
+def check_chain(config: DictConfig) -> None:
+    """Refuse an impossible post-processing of what the model gives, as `dataset.target` tells.
+
+    Unlike `check_fit` it imports no Keras, so it is done wherever a configuration is composed.
+
+    Raises:
+        ConfigError: As the stage postprocess raises it.
+    """
+    target = configuration.build(config.dataset.target, where="dataset.target")
+    takes = GeoDataFrame if target.form in ("boxes", "oriented_boxes") else ScoreMap
+    compose(config.postprocess, takes=takes, where="postprocess")
+
+
 def check_fit(config: DictConfig) -> None:
     """Refuse windows that the model does not learn from, and a chain that takes something else.
 
