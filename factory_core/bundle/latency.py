@@ -22,7 +22,6 @@ from factory_core.kernel import config as configuration
 from factory_core.kernel import io
 from factory_core.kernel.errors import ConfigError
 
-MIN_SCENES = 5
 # Of fewer runs the slowest is as good a guess at the 95th percentile as any.
 MIN_RUNS = 20
 DRAWS, SEED = 1000, 0
@@ -193,14 +192,13 @@ def _run(detector: Detector, path: Path, scratch: Path, clock: Callable[[], floa
 
 
 def _numbers(scenes: Sequence[SceneTime]) -> dict[str, Estimate]:
-    """The numbers of all scenes; of fewer than `MIN_SCENES` without intervals."""
+    """The numbers of all scenes; those of few scenes have no interval."""
     tally = Times(
         np.array([scene.runs_s for scene in scenes]),
         np.array([scene.km2 for scene in scenes]),
         np.array([scene.megapixels for scene in scenes]),
     )
-    draws = DRAWS if len(scenes) >= MIN_SCENES else 0
-    weights = draw_weights(len(scenes), draws=draws, seed=SEED)
+    weights = draw_weights(len(scenes), draws=DRAWS, seed=SEED)
     return estimate([tally], weights, min_samples=MIN_RUNS)
 
 

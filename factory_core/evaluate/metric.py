@@ -12,6 +12,8 @@ import numpy as np
 from factory_core.evaluate.results import Results
 
 CONFIDENCE = 0.95
+# Of fewer scenes, even all that agree do so by chance once in sixteen times (0.5 ** 4) or more.
+LEAST_SCENES = 6
 Reads = Literal["polygons", "lines", "score_map"]
 
 
@@ -143,7 +145,7 @@ class Estimate:
 
     Attributes:
         value: None where there are too few samples, or nothing to divide by.
-        low: Of the interval; None too where there is only one scene.
+        low: Of the interval; None too over fewer than `LEAST_SCENES`.
         high: Of the interval.
         samples: What it rests on; None for a count.
         note: Why there is no value or no interval; else empty.
@@ -189,9 +191,12 @@ def _estimate(number: Number, *, scenes: int, min_samples: int) -> Estimate:
             return Estimate(None, samples=samples, note=note)
     if np.isnan(value):
         return Estimate(None, samples=samples, note="nothing to divide by")
+    if scenes < LEAST_SCENES:
+        note = f"no interval: fewer than {LEAST_SCENES} scenes"
+        return Estimate(value, samples=samples, note=note)
     low, high = interval(number.values[1:])
-    if scenes < 2 or low is None:
-        return Estimate(value, samples=samples, note="no interval: too few scenes")
+    if low is None:
+        return Estimate(value, samples=samples, note="no interval: too few draws have a number")
     return Estimate(value, low, high, samples)
 
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from factory_core.evaluate.metric import Quantity
+from factory_core.evaluate.metric import LEAST_SCENES, Quantity
 from factory_core.evaluate.page import as_text
 
-# Of fewer scenes, even all that agree do so by chance once in sixteen times (0.5 ** 4) or more.
-LEAST_SCENES = 6
 WIDE = 0.25
 MOST_NAMES = 5
 Numbers = Mapping[str, Mapping[str, Any]]
@@ -67,7 +65,8 @@ def _warnings(intervals: Numbers, facts: Mapping[str, Any], split: str) -> Itera
     if scenes < LEAST_SCENES:
         yield (
             f"Only {scenes} scene{'s' if scenes != 1 else ''}: intervals over fewer than "
-            f"{LEAST_SCENES} say little, and other scenes may give quite other numbers."
+            f"{LEAST_SCENES} say nothing, so none is given, and other scenes may give quite "
+            "other numbers."
         )
     f1 = intervals.get("f1")
     if f1 and f1["low"] is not None and f1["high"] - f1["low"] > WIDE:

@@ -36,7 +36,7 @@ class Axis:
 
 
 def choose_axes(plan: Plan, numbers: Sequence[str]) -> tuple[Axis, Axis] | None:
-    """What the front is drawn over: two objectives; one and a constraint; recall and precision.
+    """What points are drawn over: two objectives; one and a constraint; recall and precision.
 
     Args:
         plan: Of the search.
@@ -58,16 +58,24 @@ def choose_axes(plan: Plan, numbers: Sequence[str]) -> tuple[Axis, Axis] | None:
     return (Axis(pair[0], 1), Axis(pair[1], 1)) if set(pair) <= set(numbers) else None
 
 
-def draw_front(
-    tried: Sequence[Tried], *, axes: tuple[Axis, Axis], plan: Plan, best: Tried | None
+def draw_points(
+    tried: Sequence[Tried],
+    *,
+    axes: tuple[Axis, Axis],
+    plan: Plan,
+    best: Tried | None,
+    now: Tried | None,
 ) -> bytes:
-    """All points over two metrics, the front between the two, and the best one.
+    """All points over two metrics, the best one, what is set now, and of objectives the front.
+
+    A constraint is not wanted the more the better, so over one there is no front.
 
     Args:
         tried: All points.
         axes: Of `choose_axes`.
         plan: Of the search.
         best: The best feasible point.
+        now: What is set now, if that was measured.
     """
     across, up = axes
     known = [
@@ -92,11 +100,8 @@ def draw_front(
                     lw=0,
                     label=label,
                 )
-        front = places[non_dominated(places * [across.sign, up.sign])]
-        front = front[np.argsort(front[:, 0], kind="stable")]
-        where = "post" if across.sign * up.sign < 0 else "pre"
-        panel.plot(*front.T, color=ORANGE, lw=1.6, drawstyle=f"steps-{where}", label="Pareto front")
-        panel.plot(*front.T, "o", color=ORANGE, ms=4)
+        if len(plan.objectives) > 1:
+            _draw_front(panel, places[feasible], axes)
         for axis, line in ((across, panel.axvline), (up, panel.axhline)):
             if axis.bound is not None:
                 line(
@@ -106,6 +111,11 @@ def draw_front(
                     ls=(0, (4, 3)),
                     label=f"{axis.metric} {axis.bound}",
                 )
+        set_now = [now.numbers.get(axis.metric) for axis in axes] if now else [None]
+        if None not in set_now:
+            panel.plot(
+                *np.array(set_now, float), "D", color="none", mec=INK, mew=1.6, ms=9, label="now"
+            )
         if best is not None:
             panel.plot(
                 *places[known.index(best)],
@@ -118,6 +128,15 @@ def draw_front(
         panel.set(xlabel=across.metric, ylabel=up.metric)
         panel.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), handletextpad=0.5)
         return as_png(figure)
+
+
+def _draw_front(panel: Axes, places: np.ndarray, axes: tuple[Axis, Axis]) -> None:
+    across, up = axes
+    front = places[non_dominated(places * [across.sign, up.sign])]
+    front = front[np.argsort(front[:, 0], kind="stable")]
+    where = "post" if across.sign * up.sign < 0 else "pre"
+    panel.plot(*front.T, color=ORANGE, lw=1.6, drawstyle=f"steps-{where}", label="Pareto front")
+    panel.plot(*front.T, "o", color=ORANGE, ms=4)
 
 
 def draw_sensitivity(

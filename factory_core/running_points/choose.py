@@ -11,13 +11,16 @@ from factory_core.running_points.kept import Numbers
 from factory_core.running_points.plan import Bound, Plan
 from factory_core.running_points.points import Point
 
+# Number of what is set now, which is beside the points of a search and none of them.
+NOW = -1
+
 
 @dataclass(frozen=True)
 class Tried:
     """A point with what it reached.
 
     Attributes:
-        number: Its name in tables, `<name>-<number>` as an experiment.
+        number: Its name in tables, `<name>-<number>` as an experiment; `NOW` has none.
         point: The point.
         numbers: Of every metric that was measured.
     """
@@ -28,7 +31,7 @@ class Tried:
 
     def name(self, plan: Plan) -> str:
         """Its name, as a point and as an experiment."""
-        return f"{plan.name}-{self.number:03d}"
+        return "now" if self.number == NOW else f"{plan.name}-{self.number:03d}"
 
     def violations(self, constraints: Mapping[str, Bound]) -> dict[str, float]:
         """How far it is off each constraint; 0 or below where it holds, inf without a number."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from factory_core.evaluate.metric import interval
+from factory_core.evaluate.metric import LEAST_SCENES, interval
 from factory_core.running_points.choose import Tried
 from factory_core.running_points.evaluator import Evaluator
 
@@ -36,9 +36,9 @@ class Standing:
 
     @property
     def verdict(self) -> str:
-        """`worse`, `not told apart`, or `one scene` where nothing can be said."""
+        """`worse`, `not told apart`, or `too few scenes` where nothing can be said."""
         if self.behind_low is None or self.behind_high is None:
-            return "one scene"
+            return "too few scenes"
         return "worse" if self.behind_low > 0 else "not told apart"
 
 
@@ -57,7 +57,7 @@ def stand_beside_best(
     Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapters 8 and 13.
     """
     weights = evaluator.ruler.draws
-    enough = weights.shape[1] > 1
+    enough = weights.shape[1] >= LEAST_SCENES
     standings: list[Standing] = []
     best: np.ndarray | None = None
     for one in ranked:

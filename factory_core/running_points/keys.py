@@ -51,6 +51,18 @@ def put(node: dict[str, Any], key: str, value: Any) -> bool:
     return True
 
 
+def value_at(node: Any, key: str) -> Any:
+    """What a key of a plan has in the content of `tried_sections`; None where it has none.
+
+    The choice of a merge has none: what is composed does not say by which name it was chosen.
+    """
+    if key == SECTION:
+        key = ORDER
+    for step in key.split("."):
+        node = node.get(step) if isinstance(node, dict) else None
+    return node
+
+
 def check_rooms(wanted: Wanted) -> None:
     """Refuse keys of other stages: what they change is not in what predict has kept.
 

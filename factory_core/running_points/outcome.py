@@ -11,10 +11,12 @@ from typing import Any
 
 import pandas as pd
 
+from factory_core.evaluate.metric import LEAST_SCENES
 from factory_core.kernel.errors import ConfigError
 from factory_core.running_points.choose import Tried, nearest_miss, pareto_front, rank
 from factory_core.running_points.compare import Standing, stand_beside_best
 from factory_core.running_points.evaluator import Evaluator
+from factory_core.running_points.now import Now, beside_now
 from factory_core.running_points.plan import Plan, Wanted
 from factory_core.tune.values import written
 
@@ -30,11 +32,13 @@ class Outcome:
         wanted: What was asked for.
         tried: Every point with its numbers.
         evaluator: That measured them.
+        now: What is set now, which is none of them.
     """
 
     wanted: Wanted
     tried: tuple[Tried, ...]
     evaluator: Evaluator
+    now: Now
 
     @property
     def plan(self) -> Plan:
@@ -66,6 +70,17 @@ class Outcome:
         """The best points on the same draws of scenes."""
         return stand_beside_best(
             self.ranked[:COMPARED], self.evaluator, metric=self.metric, maximize=self.maximize
+        )
+
+    @cached_property
+    def beside_now(self) -> str:
+        """What is set now, and whether the best is better, in words."""
+        return beside_now(
+            self.now,
+            self.tried,
+            best=self.ranked[0] if self.ranked else None,
+            plan=self.plan,
+            evaluator=self.evaluator,
         )
 
     @cached_property
@@ -104,18 +119,22 @@ class Outcome:
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """A row a point: its name, values, numbers, whether it will do and is on the front."""
-        keys = list(dict.fromkeys(key for one in self.tried for key in one.point.settings))
-        every = dict.fromkeys(name for one in self.tried for name in one.numbers)
+        """A row a point: its name, values, numbers, whether it will do and is on the front.
+
+        The last row, `now`, is what is set now.
+        """
+        rows = [*self.tried, *([self.now.tried] if self.now.tried else [])]
+        keys = list(dict.fromkeys(key for one in rows for key in one.point.settings))
+        every = dict.fromkeys(name for one in rows for name in one.numbers)
         names = [name for name in every if "/" not in name or name in self.plan.metrics]
         front = {one.number for one in self.front}
-        frame = pd.DataFrame({"point": [one.name(self.plan) for one in self.tried]})
+        frame = pd.DataFrame({"point": [one.name(self.plan) for one in rows]})
         for key in keys:
-            frame[key] = _column([one.point.settings.get(key) for one in self.tried])
+            frame[key] = _column([one.point.settings.get(key) for one in rows])
         for name in names:
-            frame[name] = pd.array([one.numbers.get(name) for one in self.tried], dtype="Float64")
-        frame["feasible"] = [one.is_feasible(self.plan) for one in self.tried]
-        frame["front"] = [one.number in front for one in self.tried]
+            frame[name] = pd.array([one.numbers.get(name) for one in rows], dtype="Float64")
+        frame["feasible"] = [one.is_feasible(self.plan) for one in rows]
+        frame["front"] = [one.number in front for one in rows]
         return frame
 
 
@@ -135,21 +154,24 @@ def describe(outcome: Outcome, *, folder: Path) -> Iterator[str]:
         ConfigError: No point will do; says how close the best came.
     """
     plan, work = outcome.plan, outcome.evaluator.work
+    front = f" and {len(outcome.front)} are on the front" if len(plan.objectives) > 1 else ""
     yield (
-        f"{len(outcome.tried)} points, of which {len(outcome.ranked)} will do and "
-        f"{len(outcome.front)} are on the front; {work.points} were measured now."
+        f"{len(outcome.tried)} points, of which {len(outcome.ranked)} will do{front}; "
+        f"{work.points} were measured now."
     )
-    if work.alone:
+    if work.calls < work.alone:
         yield (
             f"Parts were called {work.calls} times on a scene in place of {work.alone}: "
             f"{1 - work.calls / work.alone:.0%} saved, as points share what they begin with."
         )
     yield f"Table, pictures and page: {folder}/ (report.html)"
     if outcome.miss:
+        yield f"now: {outcome.beside_now}"
         raise ConfigError(outcome.miss)
     best, *others = outcome.standings
     yield ""
     yield f"best: {best.tried.name(plan)}, {reached(best.tried, plan)}{_interval(best)}"
+    yield f"now: {outcome.beside_now}"
     for other in others[:1]:
         yield f"next: {other.tried.name(plan)}, {reached(other.tried, plan)}; {told(other)}"
     yield f"  {outcome.command(best.tried)}"
@@ -162,14 +184,14 @@ def reached(one: Tried, plan: Plan) -> str:
 
 def _interval(best: Standing) -> str:
     if best.low is None:
-        return " (no interval: it is drawn over scenes, and val has too few)"
+        return f" (no interval: val has fewer than {LEAST_SCENES} scenes)"
     return f" (95 % interval {best.low:.4g} to {best.high:.4g})"
 
 
 def told(other: Standing) -> str:
     """Whether a point is really worse than the best, in words."""
     if other.behind_low is None:
-        return "whether it is worse cannot be said: val has too few scenes"
+        return f"whether it is worse cannot be said: val has fewer than {LEAST_SCENES} scenes"
     low, high = f"{other.behind_low:.4g}", f"{other.behind_high:.4g}"
     between = f"{other.behind:.4g} behind, 95 % interval {low} to {high}"
     if other.verdict == "worse":

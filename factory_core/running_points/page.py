@@ -9,14 +9,16 @@ from typing import Any
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 from omegaconf import OmegaConf
 from PIL import Image
 
+from factory_core.evaluate.metric import LEAST_SCENES
 from factory_core.kernel import io
 from factory_core.running_points.charts import (
     choose_axes,
-    draw_front,
     draw_interaction,
+    draw_points,
     draw_sensitivity,
     short,
 )
@@ -44,14 +46,20 @@ def write_outcome(outcome: Outcome, *, detector: str, folder: Path) -> None:
 
 
 def draw(outcome: Outcome) -> dict[str, bytes]:
-    """PNG of `front`, `sensitivity` and `interaction`, as far as there is something to draw."""
+    """PNG of `front`, `sensitivity` and `interaction`, as far as there is something to draw.
+
+    With one objective there is no front, and `points` takes its place.
+    """
     pictures = {}
     tried = _measured(outcome)
     numbers = list(dict.fromkeys(name for one in outcome.tried for name in one.numbers))
     axes = choose_axes(outcome.plan, numbers)
     best = outcome.ranked[0] if outcome.ranked else None
     if axes and any(_known(one, axes[0].metric, axes[1].metric) for one in outcome.tried):
-        pictures["front"] = draw_front(outcome.tried, axes=axes, plan=outcome.plan, best=best)
+        name = "front" if len(outcome.plan.objectives) > 1 else "points"
+        pictures[name] = draw_points(
+            outcome.tried, axes=axes, plan=outcome.plan, best=best, now=outcome.now.tried
+        )
     found = _effects(outcome)
     if found:
         values = np.array([one.numbers[outcome.metric] for one in tried], float)
@@ -101,6 +109,7 @@ def render(outcome: Outcome, pictures: dict[str, bytes], *, detector: str) -> st
         lstrip_blocks=True,
     )
     environment.filters |= {"figure": _figure, "number": _number, "short": short, "value": written}
+    environment.filters["breaking"] = _breaking
     best = outcome.ranked[0] if outcome.ranked else None
     return environment.get_template("page.html.jinja").render(
         detector=detector,
@@ -112,10 +121,11 @@ def render(outcome: Outcome, pictures: dict[str, bytes], *, detector: str) -> st
         work=outcome.evaluator.work,
         pictures={name: _picture(png) for name, png in pictures.items()},
         effects=_effects(outcome),
-        front=outcome.front[:MOST_ROWS],
+        front=outcome.front[:MOST_ROWS] if len(outcome.plan.objectives) > 1 else [],
         told=told,
         command=outcome.command(best) if best else "",
         yaml=_as_yaml(best) if best else "",
+        least_scenes=LEAST_SCENES,
         draws=len(outcome.evaluator.ruler.draws) - 1,
     )
 
@@ -147,6 +157,11 @@ def _as_yaml(one: Tried) -> str:
         if key in one.point.settings
     ]
     return f"defaults:\n{''.join(chosen)}{text}" if chosen else text
+
+
+def _breaking(key: str) -> Markup:
+    """A key that breaks after its dots, and not in the middle of a word."""
+    return Markup(".<wbr>").join(short(key).split("."))
 
 
 def _figure(value: float | None) -> str:

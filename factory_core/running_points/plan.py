@@ -121,11 +121,13 @@ class Wanted:
         plan: The plain settings.
         space: What is tried, by key.
         sampler: `grid`, `random`, or the mapping of a sampler of Optuna.
+        file: Where it is written.
     """
 
     plan: Plan
     space: Mapping[str, Range | Choices]
     sampler: str | Mapping[str, Any]
+    file: Path
 
 
 def read_points(file: Path) -> Wanted:
@@ -144,7 +146,7 @@ def read_points(file: Path) -> Wanted:
     node = OmegaConf.create({"points": plain})
     plan: Plan = config.section(node, "points", Plan)
     space = {key: read_tried(value, where=f"space.{key}") for key, value in plan.space.items()}
-    return Wanted(plan, space, _read_sampler(content, plan))
+    return Wanted(plan, space, _read_sampler(content, plan), file)
 
 
 def _read_sampler(content: DictConfig, plan: Plan) -> str | Mapping[str, Any]:

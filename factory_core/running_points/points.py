@@ -10,9 +10,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+import numpy as np
 from omegaconf import DictConfig
 
 from factory_core.kernel import config
+from factory_core.kernel.errors import ConfigError, nearest
+from factory_core.kernel.parts import list_parts
 from factory_core.postprocess.chain import Chain, check_order
 from factory_core.running_points.candidates import Merged
 from factory_core.running_points.keys import (
@@ -24,6 +27,7 @@ from factory_core.running_points.keys import (
     check_rooms,
     put,
     tried_sections,
+    value_at,
 )
 from factory_core.running_points.plan import Wanted
 from factory_core.tune.values import Choices, override, written
@@ -77,8 +81,7 @@ class Space:
         if wanted.sampler == "grid":
             check_grid(wanted)
         self.bases = {
-            tuple(map(written, group.values())): config.compose(overrides=self._common(group))
-            for group in self._groups()
+            tuple(map(written, group.values())): self._compose(group) for group in self._groups()
         }
         self._sections = {
             group: tried_sections(base, merging=voters is not None)
@@ -101,8 +104,29 @@ class Space:
         for values in itertools.product(*chosen.values()):
             yield dict(zip(chosen, values, strict=True))
 
-    def _common(self, group: Mapping[str, Any]) -> list[str]:
-        return [*self.wanted.plan.overrides, *(override(key, group[key]) for key in group)]
+    def _compose(self, group: Mapping[str, Any]) -> DictConfig:
+        """The configuration with some choices of parts."""
+        common = self.wanted.plan.overrides
+        try:
+            return config.compose(overrides=[*common, *map(override, group, group.values())])
+        except ConfigError:
+            config.compose(overrides=common)  # what is wrong in conf/ itself says so here
+            for key, value in group.items():
+                self._check_choice(key, value)
+            raise
+
+    def _check_choice(self, key: str, value: Any) -> None:
+        try:
+            config.compose(overrides=[*self.wanted.plan.overrides, override(key, value)])
+        except ConfigError as error:
+            known = [part.name for part in list_parts(key)]
+            unknown = [name for name in np.atleast_1d(value).tolist() if name not in known]
+            near = nearest(unknown[0], known) if unknown else ""
+            reason = str(error).rpartition(" does not compose: ")[2]
+            raise ConfigError(
+                f"{self.wanted.file}: `space.{key}` has {written(value)}, which cannot be chosen."
+                f"{near} {reason}"
+            ) from error
 
     def place(self, values: Mapping[str, Any]) -> Point:
         """The point of some values; those of parts that its chain lacks are left out.
@@ -117,6 +141,23 @@ class Space:
             for key, value in values.items()
             if key in GROUPS or put(sections, key, value)
         }
+        return Point(kept, self._chain(sections))
+
+    def now(self, stated: DictConfig) -> Point:
+        """The point that a configuration has, whether or not it is one of these.
+
+        Args:
+            stated: The configuration, of params.yaml.
+
+        Raises:
+            ConfigError: Its chain is wrong.
+        """
+        sections = tried_sections(stated, merging=self.voters is not None)
+        values = {key: value_at(sections, key) for key in self._tried}
+        known = {key: value for key, value in values.items() if value is not None}
+        return Point(known, self._chain(sections))
+
+    def _chain(self, sections: Mapping[str, Any]) -> tuple[str, ...]:
         node = sections[SECTION]
         names = node["order"]
         if sorted(names) != sorted(node["tasks"]):
@@ -131,7 +172,7 @@ class Space:
         if self.voters is not None:
             merged = partial(Merged, voters=self.voters)
             chain = (self._part(sections["predict"]["merge"], where=MERGED, then=merged), *chain)
-        return Point(kept, chain)
+        return chain
 
     def _part(
         self,

@@ -21,6 +21,7 @@ from factory_core.running_points.evaluator import Evaluator
 from factory_core.running_points.inputs import check_current, check_not_empty, open_source
 from factory_core.running_points.kept import FILE, Kept, Numbers
 from factory_core.running_points.measure import Ruler, needed
+from factory_core.running_points.now import measure_now
 from factory_core.running_points.outcome import Outcome, describe
 from factory_core.running_points.page import write_outcome
 from factory_core.running_points.plan import SPLIT, Plan, read_points
@@ -87,7 +88,8 @@ def search(file: Path, *, promote: int = 0) -> Iterator[str]:
             ]
             yield from _how_far(tried, plan)
         shutil.rmtree(branches, ignore_errors=True)
-        outcome = Outcome(wanted, tuple(tried), evaluator)
+        now = measure_now(space, evaluator, kept, stated=config.load())
+        outcome = Outcome(wanted, tuple(tried), evaluator, now)
         write_outcome(outcome, detector=str(space.config.detector), folder=work)
     yield from describe(outcome, folder=out)
     if promote:

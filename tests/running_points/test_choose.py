@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from factory_core.evaluate.metric import Number
+from factory_core.evaluate.metric import LEAST_SCENES, Number, draw_weights
 from factory_core.running_points.charts import Axis, choose_axes
 from factory_core.running_points.choose import (
     Tried,
@@ -165,9 +165,21 @@ def test_the_next_is_really_worse_only_where_all_draws_say_so():
     assert shifted.verdict == "worse"
     assert mixed.behind_low < 0 < mixed.behind_high
     assert mixed.verdict == "not told apart"
-    one_scene = Made([[5], [4]], np.ones((3, 1)))
-    _, second = stand_beside_best(tried((5, 0), (4, 0)), one_scene, metric="f1", maximize=True)
-    assert second.verdict == "one scene"
+
+
+@pytest.mark.parametrize(
+    ("scenes", "verdict"),
+    [
+        pytest.param(1, "too few scenes", id="one"),
+        pytest.param(LEAST_SCENES - 1, "too few scenes", id="one too few"),
+        pytest.param(LEAST_SCENES, "worse", id="the limit itself"),
+    ],
+)
+def test_as_few_scenes_as_compare_gives_no_interval_tell_nothing(scenes, verdict):
+    made = Made([[5] * scenes, [4] * scenes], draw_weights(scenes, draws=20, seed=0))
+    best, second = stand_beside_best(tried((5, 0), (4, 0)), made, metric="f1", maximize=True)
+    assert second.verdict == verdict
+    assert (best.low is None) == (verdict == "too few scenes")
 
 
 @pytest.mark.parametrize(

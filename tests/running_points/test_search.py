@@ -1,18 +1,22 @@
 """The whole search, without DVC: its numbers are those of the stages, and nothing is done twice."""
 
 import itertools
+import re
 
 import numpy as np
 import optuna
 import pandas as pd
 import pytest
 import yaml
+from geopandas import GeoDataFrame
 from omegaconf import OmegaConf
 
 from factory_core.kernel import config, io
 from factory_core.kernel.errors import ConfigError, OutputError, SelectionError
 from factory_core.running_points import evaluator, search
 from factory_core.running_points.measure import number_of
+from factory_core.running_points.plan import read_points
+from factory_core.running_points.points import Space
 from tests.running_points.conftest import (
     SCENES,
     compose_quickly,
@@ -25,14 +29,16 @@ from tests.running_points.conftest import (
 
 pytestmark = pytest.mark.usefixtures("plain")
 
+AREA = "postprocess.tasks.min_area.min_area_m2"
 TABLE = "running_points/first/points.parquet"
 METRICS = ("f1", "precision", "recall", "found", "missed", "false")
 
 
 def searched(file):
-    """Lines of a search, and its table."""
+    """Lines of a search, and its table of points, without what is set now."""
     lines = list(search.search(file))
-    return "\n".join(lines), pd.read_parquet(TABLE)
+    table = pd.read_parquet(TABLE)
+    return "\n".join(lines), table[table["point"] != "now"]
 
 
 def by_stages(overrides, composed=None):
@@ -99,14 +105,89 @@ def test_what_points_begin_with_alike_is_worked_out_once(detector):
     assert thresholds == sorted(thresholds), "points of a branch come one after the other"
 
 
+def test_what_is_set_now_is_measured_beside_the_points_and_is_none_of_them(detector):
+    """The points of this grid are worse than it."""
+    poor = f"{{postprocess.tasks.threshold.min_score: [0.9, 0.95], {AREA}: [1.0, 90.0]}}"
+    text, table = searched(write_points(detector, space=poor))
+    now = pd.read_parquet(TABLE).set_index("point").loc["now"]
+    expected = measure(config.load())
+    assert {name: now[name] for name in METRICS} == {name: expected[name] for name in METRICS}
+    assert now["f1"] > table["f1"].max(skipna=True)
+    assert now[AREA] == config.load().postprocess.tasks.min_area.min_area_m2
+    assert not now["front"]
+    assert f"now: f1 {now['f1']:.4g}; none of the points beats what is set now" in text
+    assert "4 points, of which" in text
+    assert "4 were measured now" in text
+    assert len(table) == 4
+    again, _ = searched(write_points(detector, space=poor))
+    assert "4 points are kept from before" in again
+    assert "0 were measured now" in again
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        pytest.param({}, r"now: f1 [\d.]+; the best is better by 0\.\d+ \(whether", id="better"),
+        pytest.param(
+            {"constraints": "{missed: {at_most: 1}}"},
+            r"now: f1 [\d.]+, missed \d+ \(does not hold missed at most 1\)\nnone",
+            id="it breaks a constraint, as do all",
+        ),
+        pytest.param(
+            {"space": "{postprocess.tasks.threshold.min_score: [0.5, 0.95]}"},
+            "the best is what is set now",
+            id="it is the best",
+        ),
+    ],
+)
+def test_says_whether_the_best_is_better_than_what_is_set_now(detector, changed, said):
+    params = OmegaConf.load("params.yaml")
+    if not changed.get("space"):
+        params.postprocess.tasks.min_area.min_area_m2 = 90.0
+    (detector / "params.yaml").write_text(config.to_yaml(params))
+    lines = []
+    try:
+        for line in search.search(write_points(detector, **changed)):
+            lines.append(line)  # noqa: PERF402  # those before the error count too
+    except ConfigError:  # no point will do
+        lines.append("none")
+    assert re.search(said, "\n".join(lines))
+
+
+def test_a_misspelt_part_is_named_with_the_key_of_the_plan(detector):
+    space = "{postprocess: [[gaussian, threshold, polygonise], [gaussian, treshold, polygonise]]}"
+    with pytest.raises(ConfigError) as raised:
+        list(search.search(write_points(detector, space=space)))
+    said = str(raised.value)
+    assert "POINTS.yaml: `space.postprocess` has" in said
+    assert "Did you mean 'threshold'" in said
+    assert "does not compose" not in said
+
+
+def test_a_misspelt_merge_is_named_with_the_key_of_the_plan(box_detector):
+    wanted = read_points(write_points(box_detector, space="{merge: [core, supression]}"))
+    with pytest.raises(ConfigError, match=r"POINTS.yaml: `space.merge` has .*'suppression'"):
+        Space(wanted, takes=GeoDataFrame, voters=1)
+
+
+def test_says_why_what_is_set_now_cannot_be_measured(detector):
+    params = OmegaConf.load("params.yaml")
+    params.postprocess.tasks.threshold.min_score = 7.0
+    (detector / "params.yaml").write_text(config.to_yaml(params))
+    text, table = searched(write_points(detector, objectives="{recall: maximize}"))
+    assert re.search("now: cannot be measured: .*threshold.* is wrong.*min_score=7.0", text)
+    assert table["recall"].notna().any()
+    assert len(pd.read_parquet(TABLE)) == len(table) == 6
+
+
 @pytest.mark.slow
 def test_without_memory_the_numbers_are_the_same(detector, monkeypatch):
     _, table = searched(write_points(detector))
     monkeypatch.setattr(search, "Prefixes", lambda _: evaluator.Prefixes(0))
     text, again = searched(write_points(detector, name="second"))
-    again = pd.read_parquet("running_points/second/points.parquet")
+    again = pd.read_parquet("running_points/second/points.parquet").iloc[:-1]
     pd.testing.assert_frame_equal(again.drop(columns="point"), table.drop(columns="point"))
-    assert "0% saved" in text
+    assert "saved" not in text
 
 
 def test_a_search_that_was_killed_repeats_nothing(detector, monkeypatch):
@@ -229,7 +310,7 @@ def test_processes_give_the_same(detector):
     (detector / "conf/config.yaml").write_text(f"{text}\ncompute: {{workers: 2}}\n")
     write_params(detector)
     lines, _ = searched(write_points(detector, name="second"))
-    again = pd.read_parquet("running_points/second/points.parquet")
+    again = pd.read_parquet("running_points/second/points.parquet").iloc[:-1]
     pd.testing.assert_frame_equal(again.drop(columns="point"), table.drop(columns="point"))
     assert "6 were measured now" in lines
     assert not (detector / "running_points/second/branches").exists()
@@ -377,11 +458,17 @@ def test_the_page_says_what_was_found_and_needs_no_other_file(detector):
     assert text_of_page.count("data:image/png;base64,") == 3
     assert 'src="http' not in text_of_page
     assert "href" not in text_of_page
-    assert "95 % interval" in text_of_page
-    for name in ("front", "sensitivity", "interaction"):
+    assert "95 % interval" not in text_of_page
+    assert "val has 3 scenes, fewer than 6" in text_of_page
+    assert "Pareto" not in text_of_page
+    assert "<small>threshold.<wbr>min_score</small>" in text_of_page
+    (now,) = [line for line in text.splitlines() if line.startswith("now: ")]
+    assert f"Now: {now.removeprefix('now: ')}" in text_of_page
+    for name in ("points", "sensitivity", "interaction"):
         assert (detector / f"running_points/first/{name}.png").stat().st_size > 10_000
     csv = pd.read_csv(detector / "running_points/first/points.csv")
-    assert csv["f1"].tolist() == table["f1"].tolist()
+    assert csv["f1"].tolist()[:-1] == table["f1"].tolist()
+    assert csv["point"].iloc[-1] == "now"
     before = (detector / "running_points/first/report.html").read_bytes()
     searched(write_points(detector, constraints="{precision: {at_least: 0.1}}"))
     again = (detector / "running_points/first/report.html").read_text()

@@ -18,12 +18,11 @@ from factory_core.evaluate.compare.places import draw_side_by_side, places_that_
 from factory_core.evaluate.compare.verdict import changed_parameters, judge
 from factory_core.evaluate.compare.versions import Pair, bring_score_maps, gather
 from factory_core.evaluate.contexts import read_contexts
-from factory_core.evaluate.metric import Metric, draw_weights
+from factory_core.evaluate.metric import LEAST_SCENES, Metric, draw_weights
 from factory_core.evaluate.metrics import cut_by_context, edges_of
 from factory_core.evaluate.results import Results
 from factory_core.evaluate.scenes import read_scenes
 from factory_core.evaluate.settings import Settings
-from factory_core.evaluate.verdict import LEAST_SCENES
 from factory_core.kernel import config as configuration
 from factory_core.kernel import io
 from factory_core.kernel.compute import progress

@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from factory_core.evaluate.metric import Number, Quantity, Tally, interval
+from factory_core.evaluate.metric import LEAST_SCENES, Number, Quantity, Tally, interval
 from factory_core.evaluate.page import as_text
-from factory_core.evaluate.verdict import LEAST_SCENES
 
 
 @dataclass(frozen=True)

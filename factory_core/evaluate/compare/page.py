@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from factory_core.evaluate.compare.differences import Difference
 from factory_core.evaluate.compare.findings import Findings
-from factory_core.evaluate.metric import CONFIDENCE
+from factory_core.evaluate.metric import CONFIDENCE, LEAST_SCENES
 from factory_core.evaluate.page import render
 from factory_core.evaluate.report import Picture
-from factory_core.evaluate.verdict import LEAST_SCENES
 
 # Of the drawing of an interval: half its width, and the colours of better, worse and neither.
 HALF_PX = 60

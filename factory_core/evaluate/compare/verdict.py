@@ -9,7 +9,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from factory_core.evaluate.compare.differences import Difference
-from factory_core.evaluate.verdict import LEAST_SCENES
+from factory_core.evaluate.metric import LEAST_SCENES
 from factory_core.kernel.errors import ConfigError, nearest
 
 Outcome = Literal["better", "worse", "no difference shown", "the same"]
