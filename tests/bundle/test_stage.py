@@ -126,7 +126,7 @@ def test_self_test_finds_what_it_should_wherever_the_bundle_lies(detector, tmp_p
 
 @pytest.mark.parametrize("ending", [".gpkg", ".geojson", ".parquet"])
 def test_writes_each_format(detector, ending):
-    out = Path(f"found/objects{ending}")
+    out = Path(f"objects{ending}")
     predict_bundle(bundle(detector), [Path("raw/scenes/a.tif")], out=out)
     found = io.read_vectors(out)
     assert len(found) >= 4
