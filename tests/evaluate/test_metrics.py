@@ -137,11 +137,11 @@ def test_a_slice_with_too_few_labels_says_so_and_gives_no_ratio():
 
 
 def test_slices_have_intervals_too():
-    scenes = [make_scene([HOUSE], [FOUND], scene_id=name) for name in "abc"]
-    contexts = pd.DataFrame({"snow": [0.1, 0.2, 0.9]}, index=list("abc"))
+    scenes = [make_scene([HOUSE], [FOUND], scene_id=name) for name in "abcdefg"]
+    contexts = pd.DataFrame({"snow": 6 * [0.1] + [0.9]}, index=list("abcdefg"))
     found = measured(scenes, contexts=contexts).intervals
     low, high = found["by_context/snow/low/f1"], found["by_context/snow/high/f1"]
-    assert (low["low"], low["samples"]) == (1.0, 2)
+    assert (low["low"], low["samples"]) == (1.0, 6)
     assert (high["low"], high["samples"]) == (None, 1)
 
 
