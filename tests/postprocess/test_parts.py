@@ -214,7 +214,7 @@ def test_refuses_a_geofence_of_lines(fence):
 
 def test_refuses_an_empty_geofence(tmp_path):
     io.write_vectors(gpd.GeoDataFrame(geometry=[], crs=CRS), tmp_path / "f.parquet")
-    with pytest.raises(ConfigError, match=r"f\.parquet has 0 features"):
+    with pytest.raises(ConfigError, match=r"f\.parquet has no features"):
         Geofence(tmp_path / "f.parquet")(frame(SQUARES))
 
 

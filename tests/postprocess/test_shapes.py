@@ -303,8 +303,8 @@ def test_distance_to_layer(layer):
 @pytest.mark.parametrize(
     ("shapes", "words"),
     [
-        pytest.param([], "has 0 features", id="empty"),
-        pytest.param([shapely.Point(500_000, 5_000_000)], "no polygons", id="points"),
+        pytest.param([], "has no features", id="empty"),
+        pytest.param([shapely.Point(500_000, 5_000_000)], "Expected polygons only", id="points"),
         pytest.param(
             [shapely.Polygon([(0, 0), (9, 9), (9, 0), (0, 9)])], "crosses itself", id="bow tie"
         ),
