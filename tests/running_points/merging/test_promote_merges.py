@@ -71,7 +71,7 @@ def test_a_promoted_merge_is_what_the_stages_make_and_needs_no_network(repositor
     with monkeypatch.context() as patch:
         patch.setattr(Engine, "compute", None)
         lines = list(search.search(file, promote=3))
-    table = pd.read_parquet("running_points/first/points.parquet").set_index("point")
+    table = pd.read_parquet("running_points/first/points.parquet").set_index("point").drop("now")
     assert sorted(line.split()[1] for line in lines if line[:8] == "promoted") == list(table.index)
 
     fused = table.index[table["predict.merge.max_iou"].eq(0.3)].item()
