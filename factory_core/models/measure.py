@@ -9,7 +9,8 @@ import numpy as np
 from factory_core.dataset.sample import Boxes, OrientedBoxes
 from factory_core.models.boxes.geometry import ious
 
-IOU = 0.4
+# Loose ones show the first progress, strict ones tell boxes that fit from boxes too large.
+IOUS = np.array([0.4, 0.5, 0.6, 0.7, 0.8])
 DOUBLE_IOU = 0.5
 
 
@@ -36,7 +37,7 @@ def mean_iou(masks: np.ndarray, scores: np.ndarray) -> float:
 def average_precision(
     labels: Sequence[Boxes | OrientedBoxes], outputs: dict[str, np.ndarray]
 ) -> float:
-    """Area under precision over recall of all boxes of all windows, classes pooled.
+    """Area under precision over recall of all boxes of all windows, classes pooled, mean of `IOUS`.
 
     A box that overlaps a better one of its class does not count: post-processing drops it.
 
@@ -55,12 +56,11 @@ def average_precision(
         kept = _without_doubles(found, classes)
         pieces.append(_hits(boxes, found[kept], classes[kept]))
         scores.append(score[kept])
-    hits = np.concatenate(pieces)
     order = np.argsort(-np.concatenate(scores), kind="stable")
-    right = np.cumsum(hits[order])
-    precision = right / np.arange(1, len(right) + 1)
+    hits = np.concatenate(pieces)[order]
+    precision = np.cumsum(hits, axis=0) / np.arange(1, len(hits) + 1)[:, None]
     envelope = np.maximum.accumulate(precision[::-1])[::-1]
-    return float((envelope * hits[order]).sum() / total)
+    return float((envelope * hits).sum(axis=0).mean() / total)
 
 
 def _without_doubles(found: np.ndarray, classes: np.ndarray) -> np.ndarray:
@@ -74,23 +74,23 @@ def _without_doubles(found: np.ndarray, classes: np.ndarray) -> np.ndarray:
 
 
 def _hits(labels: Boxes | OrientedBoxes, found: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    """Whether each box, best first, is the first on a label of its class."""
-    hits = np.zeros(len(found), bool)
+    """Whether each box, best first, is the first on a label of its class: `(box, len(IOUS))`."""
+    hits = np.zeros((len(found), len(IOUS)), bool)
     if len(labels) == 0:
         return hits
     wanted = labels.xylwa if isinstance(labels, OrientedBoxes) else labels.xyxy_px
-    overlap = _iou(found, wanted)
-    overlap[classes[:, None] != labels.classes[None]] = 0
-    for index, row in enumerate(overlap):
-        best = int(row.argmax())
-        if row[best] >= IOU:
-            hits[index] = True
-            overlap[:, best] = 0
+    overlap = _iou(found, wanted) * (classes[:, None] == labels.classes[None])
+    # What a bound leaves of each pair; a label that is found is taken from all that follow.
+    left = overlap * (overlap >= IOUS[:, None, None])
+    for index in np.nonzero(left.any(axis=(0, 2)))[0]:
+        best = left[:, index].argmax(axis=1)
+        hits[index] = left[np.arange(len(IOUS)), index, best] > 0
+        left[hits[index], :, best[hits[index]]] = 0
     return hits
 
 
 def _iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """IoU `(n, m)` of boxes `(n, 4)` and `(m, 4)`, or of oriented ones where it reaches `IOU`."""
+    """IoU `(n, m)` of boxes `(n, 4)` and `(m, 4)`, or of oriented ones where it reaches `IOUS`."""
     return _upright_iou(a, b) if a.shape[1] == 4 else _oriented_iou(a, b)
 
 
@@ -105,10 +105,10 @@ def _upright_iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def _oriented_iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Exact for pairs that could reach `IOU` by their areas and places, 0 for all others."""
+    """Exact for pairs that could reach the least of `IOUS` by areas and places, else 0."""
     a, b = a.astype(np.float64), b.astype(np.float64)
     area_a, area_b = np.prod(a[:, 2:4], axis=1)[:, None], np.prod(b[:, 2:4], axis=1)[None]
-    alike = np.minimum(area_a, area_b) >= IOU * np.maximum(area_a, area_b)
+    alike = np.minimum(area_a, area_b) >= IOUS[0] * np.maximum(area_a, area_b)
     apart = np.hypot(*(a[:, None, :2] - b[None, :, :2]).transpose(2, 0, 1))
     reach = np.hypot(*a[:, 2:4].T)[:, None] + np.hypot(*b[:, 2:4].T)[None]
     rows, columns = np.nonzero(alike & (apart < reach / 2))

@@ -20,9 +20,7 @@ class Progress:
         batches: Finished batches of the epoch that runs.
         loss: Sum of their losses.
         averaged: Step at which the average last looked at the weights.
-        best_epoch: Epoch of the best weights, -1 before the first.
-        best_quality: Quality on val of the best weights.
-        kept: Quality on val of the weights that are kept of each cycle of the schedule.
+        kept: Epoch of the weights that are kept of each cycle of the schedule.
         losses: Number and loss of the windows that the sampler asked for, for the epoch that runs.
     """
 
@@ -30,10 +28,22 @@ class Progress:
     batches: int = 0
     loss: float = 0.0
     averaged: int = 0
-    best_epoch: int = -1
-    best_quality: float = -1.0
-    kept: list[float] = field(default_factory=list)
+    kept: list[int] = field(default_factory=list)
     losses: list[tuple[int, float]] = field(default_factory=list)
+
+    def rank(self, epoch: int) -> tuple[float, float]:
+        """By what the weights of a finished epoch are compared: quality on val, then its loss."""
+        figures = self.curves[epoch]
+        return figures["val/quality"], -figures["val/loss"]
+
+    def stalled(self) -> int:
+        """Finished epochs since the quality or the loss on val was last the best so far."""
+        epochs = range(len(self.curves))
+        if not epochs:
+            return 0
+        best = max(epochs, key=self.rank)
+        lowest = min(epochs, key=lambda epoch: self.curves[epoch]["val/loss"])
+        return len(epochs) - 1 - max(best, lowest)
 
     def save(self, folder: Path, *, values: Sequence[np.ndarray]) -> None:
         """Write this and `values`, whole or not at all."""

@@ -30,7 +30,7 @@ class Plan:
 
     Attributes:
         epochs: Passes over the windows of train, at most.
-        patience: Ends after so many epochs without a better quality on val.
+        patience: Ends after so many epochs in which neither quality nor loss on val got better.
         cycles: Parts of equal length of which the best weights are kept each.
         average: Of the weights over the steps; it is the average that is measured and kept.
         save_minutes: Time between two checkpoints within an epoch; each epoch ends with one.
@@ -111,18 +111,17 @@ class Training:
         self.progress.save(self.folder, values=values)
         self.saved = time.monotonic()
 
-    def keep(self, epoch: int, quality: float) -> None:
-        """Keep the average, if it is the best of its cycle."""
+    def keep(self) -> None:
+        """Keep the average after the epoch that just ended, if it is the best of its cycle."""
         now = self.progress
+        epoch = len(now.curves) - 1
         cycle = self.plan.cycle(epoch)
         if cycle == len(now.kept):
-            now.kept.append(-1.0)
-        if quality > now.kept[cycle]:
-            now.kept[cycle] = quality
-            if self.placement.chief:
-                write_values(self.folder / f"best-{cycle}.npz", self.average.values)
-        if quality > now.best_quality:
-            now.best_epoch, now.best_quality = epoch, quality
+            now.kept.append(epoch)
+        elif now.rank(epoch) > now.rank(now.kept[cycle]):
+            now.kept[cycle] = epoch
+        if now.kept[cycle] == epoch and self.placement.chief:
+            write_values(self.folder / f"best-{cycle}.npz", self.average.values)
 
 
 def fit(
@@ -149,7 +148,7 @@ def fit(
     done = len(now.curves) * len(train) + now.batches
     with closing(progress(range(plan.epochs * len(train) - done), label="batches")) as bar:
         for epoch in range(len(now.curves), plan.epochs):
-            if epoch - now.best_epoch > plan.patience:
+            if now.stalled() >= plan.patience:
                 break
             train.begin(epoch, losses=dict(now.losses))
             loss = _train_epoch(training, train, bar)
@@ -159,7 +158,6 @@ def fit(
                 val_loss, quality = training.placement.agree(found)
                 watch.draw(epoch, training.measured)
                 now.losses = list(train.look(training.measured, epoch=epoch + 1).items())
-            training.keep(epoch, quality)
             figures = {
                 "train/loss": loss,
                 "val/loss": val_loss,
@@ -167,6 +165,7 @@ def fit(
                 "learning_rate": rate,
             }
             now.curves.append(figures)
+            training.keep()
             now.batches, now.loss = 0, 0.0
             training.save()
             watch.log(epoch, figures)

@@ -44,7 +44,7 @@ class Settings:
         seed: Of the first weights, the order of the windows and the augmentations.
         epochs: Passes over the windows of train, at most.
         batch_size: Windows in a step.
-        patience: Ends after so many epochs without a better quality on val.
+        patience: Ends after so many epochs in which neither quality nor loss on val got better.
         precision: Of the computation; weights and what is exported are float32 always.
         deterministic: Whether the same seed must give the same weights.
         threads: Of the libraries; another number gives other bits.

@@ -22,6 +22,15 @@ FAR = [50, 50, 60, 60]
         pytest.param([A], [(A, 0.9), (FAR, 0.8)], 1.0, id="false one last"),
         pytest.param([A, B], [(A, 0.9), (A, 0.8), (B, 0.7)], 1.0, id="doubles are dropped"),
         pytest.param([A, B], [(A, 0.9), (FAR, 0.8), (B, 0.7)], (1 + 2 / 3) / 2, id="in between"),
+        pytest.param(
+            [A], [([0, 0, 12, 12], 0.9)], 3 / 5, id="too large: IoU 0.69, right for 3 of 5"
+        ),
+        pytest.param(
+            [A, B],
+            [([0, 0, 12, 12], 0.9), (B, 0.8)],
+            (3 + 2 * 1 / 4) / 5,
+            id="one of two too large",
+        ),
     ],
 )
 def test_average_precision(labels, found, expected):
