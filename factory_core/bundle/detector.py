@@ -70,11 +70,28 @@ class Detector:
         """A raw scene with the companions that lie beside it, ready to be read.
 
         Raises:
-            SceneError: It cannot be opened or placed.
+            SceneError: It cannot be opened or placed, or has more or fewer bands than there are
+                names for.
         """
         files = self.companion_files(scene)
         found = {name: io.open_raster(file) for name, file in files.items()}
-        return replace(io.open_raster(scene, bands=self.bands), companions=found)
+        raster = io.open_raster(scene)
+        return replace(raster, bands=self._names_for(raster), companions=found)
+
+    def _names_for(self, raster: Raster) -> tuple[str, ...]:
+        """Names of the bands of a scene, by their order where the bundle has names."""
+        if not self.bands:
+            return raster.bands
+        count, expected = len(raster.bands), len(self.bands)
+        if count != expected:
+            raise SceneError(
+                f"Scene {raster.scene_id!r} has {count} band{'s' * (count != 1)} "
+                f"({', '.join(raster.bands)}); the bundle takes scenes of {expected}, which it "
+                f"knows by their order: {', '.join(self.bands)}. Give the file that has them all, "
+                "or make it: `gdal_translate -b` takes bands out of a file, "
+                "`gdal_merge.py -separate` puts files together."
+            )
+        return self.bands
 
     @property
     def takes(self) -> tuple[str, ...]:

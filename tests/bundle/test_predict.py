@@ -79,8 +79,8 @@ def draw(rectangles, *, bands=3):
     return pixels
 
 
-def write(path, pixels, *, grid=GRID):
-    bands = ("red", "green", "blue")[: len(pixels)] if len(pixels) > 1 else ("grey",)
+def write(path, pixels, *, grid=GRID, bands=("red", "green", "blue")):
+    bands = bands[: len(pixels)] if len(pixels) > 1 else ("grey",)
     io.write_cog(path, geobox=grid, bands=bands, dtype="uint8", nodata=0, blocks=[(grid, pixels)])
     return path
 
@@ -328,6 +328,35 @@ def test_a_scene_of_other_bands_is_told_those_of_the_bundle(bundle, tasks, takes
     message = str(caught.value)
     assert f"'pan' has the bands grey; the bundle takes {takes}. Give" in message
     assert not re.search(r"process|catalogue|select", message)
+
+
+@pytest.mark.parametrize(
+    ("bands", "has"),
+    [
+        pytest.param(1, r"1 band \(grey\)", id="fewer"),
+        pytest.param(3, r"3 bands \(red, green, blue\)", id="more"),
+    ],
+)
+def test_a_scene_of_more_or_fewer_bands_than_have_names_is_told_them(bundle, bands, has):
+    name_bands(bundle, "red", "nir")
+    words = f"'pan' has {has}; the bundle takes scenes of 2, .* order: red, nir. Give"
+    with pytest.raises(SceneError, match=words):
+        find(bundle, write(Path("pan.tif"), draw([], bands=bands)))
+
+
+def name_bands(bundle, *names):
+    """Make it a bundle of scenes whose files do not name their bands."""
+    params = configuration.load(bundle / "params.yaml")
+    params.catalogue.bands = list(names)
+    (bundle / "params.yaml").write_text(configuration.to_yaml(params))
+    write_checksums(bundle)
+
+
+def test_bands_without_a_name_are_known_by_their_order(bundle):
+    expected = find(bundle, write(Path("scene.tif"), draw(HOUSES)))
+    name_bands(bundle, "red", "green", "blue")
+    write(Path("scene.tif"), draw(HOUSES), bands=("one", "two", "three"))
+    assert_same_shapes(find(bundle, "scene.tif"), expected)
 
 
 def test_the_command_says_what_it_wrote(bundle):
