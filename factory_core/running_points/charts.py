@@ -1,4 +1,4 @@
-"""Charts of a search: the front, the sensitivity of every parameter, the strongest two together."""
+"""The chart of all points of a search, with the front of its objectives."""
 
 from __future__ import annotations
 
@@ -12,12 +12,9 @@ from matplotlib.axes import Axes
 from factory_core.evaluate.figures import COLOURS, STYLE, as_png, new_figure
 from factory_core.running_points.choose import Tried, non_dominated
 from factory_core.running_points.plan import Bound, Plan
-from factory_core.running_points.sensitivity import Effect
 
 BLUE, ORANGE = COLOURS[0], COLOURS[1]
 GREY, INK = "#b9c2cd", "#1b2430"
-PANELS_A_ROW = 3
-MOST_NUMBERS = 200
 
 
 @dataclass(frozen=True)
@@ -137,101 +134,6 @@ def _draw_front(panel: Axes, places: np.ndarray, axes: tuple[Axis, Axis]) -> Non
     where = "post" if across.sign * up.sign < 0 else "pre"
     panel.plot(*front.T, color=ORANGE, lw=1.6, drawstyle=f"steps-{where}", label="Pareto front")
     panel.plot(*front.T, "o", color=ORANGE, ms=4)
-
-
-def draw_sensitivity(
-    found: Sequence[Effect], *, values: np.ndarray, metric: str, best: str
-) -> bytes:
-    """A panel a parameter: every point, the best and the mean of each of its values.
-
-    Args:
-        found: Effects, the strongest first.
-        values: `(point,)` of the objective.
-        metric: Its name.
-        best: `highest` or `lowest`.
-    """
-    rows = -(-len(found) // PANELS_A_ROW)
-    columns = min(PANELS_A_ROW, len(found))
-    jitter = np.random.default_rng(0).uniform(-0.18, 0.18, len(values))
-    with rc_context(STYLE):
-        figure, panels = new_figure(
-            width_in=6.0 if columns == 1 else 10.2, height_in=3.1 * rows, grid=(rows, columns)
-        )
-        for panel, effect in zip(panels, found, strict=False):
-            there = effect.place >= 0
-            panel.scatter(
-                effect.place[there] + jitter[there], values[there], s=6, color=GREY, alpha=0.6, lw=0
-            )
-            steps = np.arange(len(effect.labels))
-            panel.plot(steps, effect.best, "o-", color=BLUE, lw=1.8, ms=4, label=best)
-            panel.plot(steps, effect.mean, "o--", color=ORANGE, lw=1.2, ms=3, label="mean")
-            _tick(panel, effect.labels)
-            panel.set_title(
-                _title(effect),
-                fontsize=9.5,
-                loc="left",
-                color=INK,
-                weight="bold",
-            )
-        for panel in panels[::columns]:
-            panel.set_ylabel(metric)
-        panels[0].legend(fontsize=8)
-        for panel in panels[len(found) :]:
-            panel.set_visible(False)
-        return as_png(figure)
-
-
-def _title(effect: Effect) -> str:
-    """The key, on two lines where one does not hold it, and its share."""
-    name = short(effect.key)
-    where, _, last = name.rpartition(".")
-    return (
-        f"{name}  ({effect.share:.0%})"
-        if len(name) < 26
-        else f"{where}\n.{last}  ({effect.share:.0%})"
-    )
-
-
-def _tick(panel: Axes, labels: Sequence[str]) -> None:
-    every = max(1, -(-len(labels) // 9))
-    steps = range(0, len(labels), every)
-    shown = [labels[step] for step in steps]
-    long = sum(map(len, shown)) > 30
-    panel.set_xticks(
-        list(steps), shown, rotation=40 if long else 0, ha="right" if long else "center"
-    )
-
-
-def draw_interaction(table: np.ndarray, one: Effect, other: Effect, *, metric: str) -> bytes:
-    """The best of the objective for each pair of values of two parameters.
-
-    Args:
-        table: Of `sensitivity.interaction`.
-        one: Along its rows.
-        other: Along its columns.
-        metric: The objective.
-    """
-    height, width = table.shape
-    with rc_context({**STYLE, "axes.grid": False}):
-        figure, (panel,) = new_figure(
-            width_in=min(10.2, max(5.6, 0.62 * width + 2.4)),
-            height_in=max(2.8, 0.36 * height + 1.3),
-        )
-        image = panel.imshow(table, cmap="viridis", aspect="auto", origin="lower")
-        panel.set(xlabel=short(other.key), ylabel=short(one.key))
-        _tick(panel, other.labels)
-        panel.set_yticks(range(height), one.labels)
-        panel.spines[:].set_visible(False)
-        figure.colorbar(image, label=metric, shrink=0.9).outline.set_visible(False)
-        if table.size <= MOST_NUMBERS:
-            middle = (np.nanmin(table) + np.nanmax(table)) / 2
-            for row, column in np.argwhere(~np.isnan(table)):
-                value = table[row, column]
-                colour = "white" if value < middle else INK
-                panel.text(
-                    column, row, f"{value:.2f}", ha="center", va="center", color=colour, size=7
-                )
-        return as_png(figure)
 
 
 def short(key: str) -> str:

@@ -15,17 +15,21 @@ from PIL import Image
 
 from factory_core.evaluate.metric import LEAST_SCENES
 from factory_core.kernel import io
-from factory_core.running_points.charts import (
-    choose_axes,
-    draw_interaction,
-    draw_points,
-    draw_sensitivity,
-    short,
-)
+from factory_core.running_points.charts import Axis, choose_axes, draw_points, short
 from factory_core.running_points.choose import Tried
 from factory_core.running_points.keys import GROUPS
 from factory_core.running_points.outcome import Outcome, told
-from factory_core.running_points.sensitivity import Effect, effects, interaction
+from factory_core.running_points.sensitivity import (
+    Effect,
+    effects,
+    find_failed,
+    interaction,
+)
+from factory_core.running_points.sensitivity_charts import (
+    draw_interaction,
+    draw_sensitivity,
+    good_range,
+)
 from factory_core.tune.values import written
 
 TABLE = "points"
@@ -52,8 +56,7 @@ def draw(outcome: Outcome) -> dict[str, bytes]:
     """
     pictures = {}
     tried = _measured(outcome)
-    numbers = list(dict.fromkeys(name for one in outcome.tried for name in one.numbers))
-    axes = choose_axes(outcome.plan, numbers)
+    axes = _axes(outcome)
     best = outcome.ranked[0] if outcome.ranked else None
     if axes and any(_known(one, axes[0].metric, axes[1].metric) for one in outcome.tried):
         name = "front" if len(outcome.plan.objectives) > 1 else "points"
@@ -64,16 +67,23 @@ def draw(outcome: Outcome) -> dict[str, bytes]:
     if found:
         values = np.array([one.numbers[outcome.metric] for one in tried], float)
         pictures["sensitivity"] = draw_sensitivity(
-            found,
-            values=values,
-            metric=outcome.metric,
-            best="highest" if outcome.maximize else "lowest",
+            found, values=values, metric=outcome.metric, maximize=outcome.maximize
         )
     if len(found) > 1:
         one, other = found[:2]
         table = interaction(one, other, tried, metric=outcome.metric, maximize=outcome.maximize)
-        pictures["interaction"] = draw_interaction(table, one, other, metric=outcome.metric)
+        drawn = draw_interaction(
+            table, one, other, metric=outcome.metric, maximize=outcome.maximize
+        )
+        if drawn is not None:
+            pictures["interaction"] = drawn
     return pictures
+
+
+def _axes(outcome: Outcome) -> tuple[Axis, Axis] | None:
+    """What points are drawn over, if there is something."""
+    numbers = list(dict.fromkeys(name for one in outcome.tried for name in one.numbers))
+    return choose_axes(outcome.plan, numbers)
 
 
 def _measured(outcome: Outcome) -> list[Tried]:
@@ -111,6 +121,10 @@ def render(outcome: Outcome, pictures: dict[str, bytes], *, detector: str) -> st
     environment.filters |= {"figure": _figure, "number": _number, "short": short, "value": written}
     environment.filters["breaking"] = _breaking
     best = outcome.ranked[0] if outcome.ranked else None
+    axes = [axis.metric for axis in _axes(outcome) or ()]
+    measured = _measured(outcome)
+    values = np.array([one.numbers[outcome.metric] for one in measured], float)
+    failed = find_failed(values, maximize=outcome.maximize)
     return environment.get_template("page.html.jinja").render(
         detector=detector,
         outcome=outcome,
@@ -121,6 +135,11 @@ def render(outcome: Outcome, pictures: dict[str, bytes], *, detector: str) -> st
         work=outcome.evaluator.work,
         pictures={name: _picture(png) for name, png in pictures.items()},
         effects=_effects(outcome),
+        axes=axes,
+        not_drawn=sum(not _known(one, *axes) for one in outcome.tried),
+        measured=len(measured),
+        failed=int(failed.sum()),
+        beyond=_beyond(values[~failed], maximize=outcome.maximize),
         front=outcome.front[:MOST_ROWS] if len(outcome.plan.objectives) > 1 else [],
         told=told,
         command=outcome.command(best) if best else "",
@@ -128,6 +147,14 @@ def render(outcome: Outcome, pictures: dict[str, bytes], *, detector: str) -> st
         least_scenes=LEAST_SCENES,
         draws=len(outcome.evaluator.ruler.draws) - 1,
     )
+
+
+def _beyond(values: np.ndarray, *, maximize: bool) -> int:
+    """How many points lie beyond the scale of the pictures of sensitivity."""
+    if not len(values):
+        return 0
+    low, high, _ = good_range(values, maximize=maximize)
+    return int(((values < low) | (values > high)).sum())
 
 
 def _sampler(outcome: Outcome) -> str:

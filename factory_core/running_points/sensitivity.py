@@ -20,25 +20,47 @@ BINS = 8
 class Effect:
     """What one parameter does.
 
+    Points that failed (`find_failed`) count in `best`, `failed` and `share_of_failing` alone: they
+    are so far from all others that they would hide what is between those.
+
     Attributes:
         key: The parameter.
         share: Of the variance of the objective, what the means of its values explain, in [0, 1].
+        share_of_failing: The same of whether a point failed or not; 0 where none did, or all.
         labels: Its values, or the ranges that its many values were cut into.
         place: `(point,)` of the value of each point among `labels`, -1 where its chain lacks it.
         best: `(value,)` best of the objective.
-        mean: `(value,)` mean of the objective.
+        median: `(value,)` median of the objective; NaN where all points failed.
+        failed: `(value,)` share of the points that failed.
     """
 
     key: str
     share: float
+    share_of_failing: float
     labels: tuple[str, ...]
     place: np.ndarray
     best: np.ndarray
-    mean: np.ndarray
+    median: np.ndarray
+    failed: np.ndarray
+
+
+def find_failed(values: np.ndarray, *, maximize: bool) -> np.ndarray:
+    """`(point,)` whether each point scored 0 where more is better: it got nothing right.
+
+    None is said to have failed where all did, or where some are below 0: there 0 is no end.
+
+    Args:
+        values: `(point,)` of the objective.
+        maximize: Whether more of it is better.
+    """
+    failed = values == 0
+    if not maximize or failed.all() or (values < 0).any():
+        return np.zeros(len(values), bool)
+    return failed
 
 
 def effects(tried: Sequence[Tried], *, metric: str, maximize: bool) -> list[Effect]:
-    """The effect of every parameter, the strongest first.
+    """The effect of every parameter, the strongest first, by the points that did not fail.
 
     Args:
         tried: Points that have a number for `metric`.
@@ -46,24 +68,40 @@ def effects(tried: Sequence[Tried], *, metric: str, maximize: bool) -> list[Effe
         maximize: Whether more of it is better.
 
     Source: the share is the correlation ratio, Pearson 1905 (On the general theory of skew
-    correlation), of a full grid the first-order index of Sobol.
+    correlation), of a full grid without a failed point the first-order index of Sobol.
     """
     values = np.array([one.numbers[metric] for one in tried], float)
     keys = list(dict.fromkeys(key for one in tried for key in one.point.settings))
     found = [_effect(key, tried, values, maximize=maximize) for key in keys]
-    return sorted(found, key=lambda effect: -effect.share)
+    return sorted(found, key=lambda effect: (-effect.share, -effect.share_of_failing))
 
 
 def _effect(key: str, tried: Sequence[Tried], values: np.ndarray, *, maximize: bool) -> Effect:
     labels, place = _places([one.point.settings.get(key) for one in tried])
+    failed = find_failed(values, maximize=maximize)
+    there = np.where(failed, -1, place)
+    _, share = _explained(values, there, count=len(labels))
+    failing, share_of_failing = _explained(failed.astype(float), place, count=len(labels))
     groups = [values[place == index] for index in range(len(labels))]
-    mean = np.array([group.mean() for group in groups])
     best = np.array([group.max() if maximize else group.min() for group in groups])
-    counts = np.array([len(group) for group in groups])
-    inside = values[place >= 0]
+    others = [values[there == index] for index in range(len(labels))]
+    median = np.array([np.median(group) if len(group) else np.nan for group in others])
+    return Effect(key, share, share_of_failing, labels, place, best, median, failing)
+
+
+def _explained(values: np.ndarray, place: np.ndarray, *, count: int) -> tuple[np.ndarray, float]:
+    """Mean of the values at each of `count` places, and what these explain of the variance.
+
+    Values at -1 do not count; a place without any has the mean NaN.
+    """
+    inside, at = values[place >= 0], place[place >= 0]
+    counts = np.bincount(at, minlength=count)
+    means = np.full(count, np.nan)
+    np.divide(np.bincount(at, inside, minlength=count), counts, out=means, where=counts > 0)
+    if not len(inside) or np.ptp(inside) == 0:
+        return means, 0.0
     spread = float(((inside - inside.mean()) ** 2).sum())
-    between = float((counts * (mean - inside.mean()) ** 2).sum())
-    return Effect(key, between / spread if spread else 0.0, labels, place, best, mean)
+    return means, float(np.nansum(counts * (means - inside.mean()) ** 2)) / spread
 
 
 def _places(values: Sequence[Any]) -> tuple[tuple[str, ...], np.ndarray]:

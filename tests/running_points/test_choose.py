@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from factory_core.evaluate.metric import LEAST_SCENES, Number, draw_weights
+from factory_core.running_points import sensitivity_charts
 from factory_core.running_points.charts import Axis, choose_axes
 from factory_core.running_points.choose import (
     Tried,
@@ -20,7 +21,8 @@ from factory_core.running_points.compare import stand_beside_best
 from factory_core.running_points.evaluator import cut_branches
 from factory_core.running_points.plan import Bound, Plan
 from factory_core.running_points.points import Point, in_order
-from factory_core.running_points.sensitivity import effects, interaction
+from factory_core.running_points.sensitivity import effects, find_failed, interaction
+from factory_core.running_points.sensitivity_charts import draw_interaction, good_range
 
 
 def plan(objectives, **constraints):
@@ -114,16 +116,84 @@ def test_branches_are_cut_where_least_is_shared():
 
 
 def test_shares_are_those_of_an_analysis_of_variance():
-    # f1 = x + 0.1 y, by hand: variances 0.25 and 0.0025 of 0.2525.
-    points = tried((0.0, 0), (0.1, 0), (1.0, 0), (1.1, 0), x=[0, 0, 1, 1], y=["p", "q", "p", "q"])
+    # f1 = 1 + x + 0.1 y, by hand: variances 0.25 and 0.0025 of 0.2525.
+    points = tried((1.0, 0), (1.1, 0), (2.0, 0), (2.1, 0), x=[0, 0, 1, 1], y=["p", "q", "p", "q"])
     strong, weak = effects(points, metric="f1", maximize=True)
     assert (strong.key, weak.key) == ("x", "y")
     assert strong.share == pytest.approx(0.25 / 0.2525)
     assert weak.share == pytest.approx(0.0025 / 0.2525)
     assert strong.labels == ("0", "1")
-    assert strong.best.tolist() == [0.1, 1.1]
+    assert strong.best.tolist() == [1.1, 2.1]
     table = interaction(strong, weak, points, metric="f1", maximize=True)
-    assert table.tolist() == [[0.0, 0.1], [1.0, 1.1]]
+    assert table.tolist() == [[1.0, 1.1], [2.0, 2.1]]
+
+
+def test_points_that_score_0_count_apart_from_the_shares_of_the_others():
+    # x = 2 always fails and y = "q" does once more; among the others f1 = 0.6 + 0.1 x, whatever y.
+    points = tried(
+        *[(f1, 0) for f1 in (0.6, 0.6, 0.7, 0.0, 0.0, 0.0)], x=[0, 0, 1, 1, 2, 2], y=list("pqpqpq")
+    )
+    x, y = effects(points, metric="f1", maximize=True)
+    assert (x.key, x.share) == ("x", pytest.approx(1))
+    assert x.failed.tolist() == [0, 0.5, 1]
+    np.testing.assert_allclose(x.median, [0.6, 0.7, np.nan])
+    assert x.best.tolist() == [0.6, 0.7, 0]
+    # By hand: of failing or not the variance is 1/4; between means 0, 1/2, 1 it is 1/6.
+    assert x.share_of_failing == pytest.approx((1 / 6) / (1 / 4))
+    assert y.failed.tolist() == pytest.approx([1 / 3, 2 / 3])
+    assert y.share == pytest.approx(0.25)
+
+
+@pytest.mark.parametrize(
+    ("values", "maximize", "expected"),
+    [
+        pytest.param([], True, [], id="no points"),
+        pytest.param([0, 0.5, 0], True, [True, False, True], id="0 is the bad end"),
+        pytest.param([0, 0.5], False, [False, False], id="0 is the good end"),
+        pytest.param([0, 0], True, [False, False], id="nothing but 0"),
+        pytest.param([0, -0.5, 1], True, [False] * 3, id="0 is no end"),
+    ],
+)
+def test_what_failed(values, maximize, expected):
+    assert find_failed(np.array(values, float), maximize=maximize).tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("values", "maximize", "expected"),
+    [
+        pytest.param([0.4], True, (0.4, 0.4, "neither"), id="one"),
+        pytest.param([0.1, 0.2, 0.3, 0.4], True, (0.1, 0.4, "neither"), id="spread evenly"),
+        pytest.param([0.05, 0.7, 0.71, 0.72, 0.73], True, (0.685, 0.73, "min"), id="a bad one"),
+        pytest.param([5, 6, 7, 8, 900], False, (5, 9.5, "max"), id="less is better"),
+        pytest.param([0.1, 0.11, 0.12, 0.9], True, (0.1, 0.9, "neither"), id="a good one stays"),
+        pytest.param([0.1, 0.7, 0.7, 0.7, 0.7], True, (0.1, 0.7, "neither"), id="nothing to see"),
+    ],
+)
+def test_a_scale_tells_the_good_ones_apart(values, maximize, expected):
+    *ends, beyond = good_range(np.array(values, float), maximize=maximize)
+    assert ends == pytest.approx(expected[:2])
+    assert beyond == expected[2]
+
+
+def drawn_numbers(monkeypatch, table, one, other, *, maximize=True):
+    """The texts of a picture of two parameters; None where there is no picture."""
+    seen = []
+    monkeypatch.setattr(sensitivity_charts, "as_png", lambda figure: seen.append(figure) or b"png")
+    drawn = draw_interaction(table, one, other, metric="f1", maximize=maximize)
+    assert drawn == (b"png" if seen else None)
+    return [text.get_text() for text in seen[0].axes[0].texts] if seen else None
+
+
+def test_pairs_that_fail_are_off_the_scale_of_colours(monkeypatch):
+    points = tried(
+        *[(f1, 0) for f1 in (0.0, 0.701, 0.0, 0.712)], x=[0, 0, 1, 1], y=["p", "q", "p", "q"]
+    )
+    found = {effect.key: effect for effect in effects(points, metric="f1", maximize=True)}
+    table = interaction(found["x"], found["y"], points, metric="f1", maximize=True)
+    # Three digits, as 0.70 and 0.71 would hide that the one is hardly better.
+    texts = drawn_numbers(monkeypatch, table, found["x"], found["y"])
+    assert texts == ["0", "0.701", "0", "0.712"]
+    assert drawn_numbers(monkeypatch, table[:, :1], found["x"], found["y"]) is None
 
 
 def test_many_values_are_cut_into_ranges_and_what_a_chain_lacks_counts_nowhere():
