@@ -72,17 +72,28 @@ class Metric(ABC):
 
     Attributes:
         gives: Its numbers by name, the last step of a path.
+        group: Title under which the report shows its numbers of all classes and scenes; metrics
+            of one kind share it.
         reads: What the results must hold: detections as polygons or as lines, or the score map.
         sliced: Whether slices by context show it.
     """
 
     gives: ClassVar[Mapping[str, Quantity]]
+    group: ClassVar[str] = "Other numbers"
     reads: ClassVar[Reads] = "polygons"
     sliced: ClassVar[bool] = True
 
     @abstractmethod
     def __call__(self, results: Results) -> Tally:
         """Match, rank and sum up whatever does not depend on which scenes are drawn."""
+
+
+def group_numbers(metrics: Sequence[Metric]) -> dict[str, str]:
+    """The group of each number, by name: of several metrics that give it, of the first with one."""
+    groups: dict[str, str] = {}
+    for metric in sorted(metrics, key=lambda metric: metric.group == Metric.group):
+        groups |= {name: metric.group for name in metric.gives if name not in groups}
+    return groups
 
 
 @dataclass(frozen=True)

@@ -63,41 +63,53 @@ def worst_scenes(comparisons: Sequence[Comparison], *, count: int) -> list[Compa
 
 def worst_places(comparisons: Sequence[Comparison], *, size_px: int, count: int) -> list[Place]:
     """Up to `count` windows with the most missed and false objects, from a grid on each scene."""
-    cells = []
+    places = []
     for comparison in comparisons:
-        wrong = np.concatenate([frame.geometry.to_numpy() for frame in _wrong(comparison)])
-        crowds = crowded(comparison.scene.geobox, wrong, size_px=size_px)
-        cells += [(errors, comparison, window) for window, errors in crowds]
-    cells.sort(key=lambda cell: -cell[0])
-    # A window at an edge of the scene is wider than its cell: what it shows is counted anew.
-    places = [
-        Place(comparison, window, *_counts(_wrong(comparison), footprint(window)))
-        for _, comparison, window in cells[:count]
-    ]
-    return sorted(places, key=lambda place: -(place.missed + place.false))
+        missed, false = (frame.geometry.to_numpy() for frame in _wrong(comparison))
+        is_missed = np.arange(len(missed) + len(false)) < len(missed)
+        crowds = crowded(comparison.scene.geobox, np.concatenate([missed, false]), size_px=size_px)
+        for window, held in crowds:
+            count = int(is_missed[held].sum())
+            places.append(Place(comparison, window, count, len(held) - count))
+    return sorted(places, key=lambda place: -(place.missed + place.false))[:count]
 
 
-def _counts(frames: Iterable[GeoDataFrame], view: BaseGeometry) -> list[int]:
-    """How many objects of each frame a view shows: those with a point inside."""
-    points = (shapely.point_on_surface(frame.geometry.to_numpy()) for frame in frames)
-    return [int(shapely.intersects(view, inside).sum()) for inside in points]
+def crowded(
+    scene: GeoBox, shapes: np.ndarray, *, size_px: int
+) -> Iterator[tuple[GeoBox, np.ndarray]]:
+    """The windows of a grid on a scene that hold any of `shapes`, and which each holds.
 
+    Its cells are as even as whole pixels allow: none overlaps another, and none is a sliver at an
+    edge. Their sides are three quarters to one and a half times `size_px`, in a smaller scene all.
 
-def crowded(scene: GeoBox, shapes: np.ndarray, *, size_px: int) -> Iterator[tuple[GeoBox, int]]:
-    """The windows of a grid on a scene that hold any of `shapes`, and how many each holds."""
+    Args:
+        scene: The scene.
+        shapes: In its CRS; each is held where a point of it lies.
+        size_px: Side of a window, about.
+    """
     x, y = shapely.get_coordinates(shapely.point_on_surface(shapes)).reshape(-1, 2).T
-    columns, rows = ~scene.affine @ (x, y)
-    cells = np.column_stack([rows, columns]).astype(int) // size_px
-    for (row, column), held in zip(*np.unique(cells, axis=0, return_counts=True), strict=True):
-        window = _inside(scene, row=row * size_px, column=column * size_px, size_px=size_px)
-        yield window, int(held)
+    edges = [_edges(side, size_px=size_px) for side in scene.shape]
+    places = (~scene.affine @ (x, y))[::-1]
+    cells = np.column_stack(
+        [
+            np.clip(np.searchsorted(edge, place, side="right") - 1, 0, len(edge) - 2)
+            for edge, place in zip(edges, places, strict=True)
+        ]
+    )
+    filled, cell_of, counts = np.unique(cells, axis=0, return_inverse=True, return_counts=True)
+    by_cell = np.split(np.argsort(cell_of.ravel(), kind="stable"), np.cumsum(counts)[:-1])
+    for cell, held in zip(filled, by_cell, strict=False):
+        (top, bottom), (left, right) = (
+            (int(edge[at]), int(edge[at + 1])) for edge, at in zip(edges, cell, strict=True)
+        )
+        window = window_at(scene, row=top, column=left, shape=(bottom - top, right - left))
+        yield window, held
 
 
-def _inside(scene: GeoBox, *, row: int, column: int, size_px: int) -> GeoBox:
-    height, width = (min(size_px, side) for side in scene.shape)
-    row = int(np.clip(row, 0, scene.shape[0] - height))
-    column = int(np.clip(column, 0, scene.shape[1] - width))
-    return window_at(scene, row=row, column=column, shape=(height, width))
+def _edges(side_px: int, *, size_px: int) -> np.ndarray:
+    """Where the cells of a side begin, and its end."""
+    count = max(1, round(side_px / size_px))
+    return np.arange(count + 1) * side_px // count
 
 
 def area_window(comparison: Comparison) -> GeoBox:
@@ -204,6 +216,12 @@ def _draw_objects(
     for kind, frame in (("found", found), ("false", false), ("missed", missed)):
         _draw(axes, frame.geometry.to_numpy(), kind=kind, width=2.0, pixel_m=pixel_m)
     return dict(zip(STYLES, _counts((found, missed, false), view), strict=True))
+
+
+def _counts(frames: Iterable[GeoDataFrame], view: BaseGeometry) -> list[int]:
+    """How many objects of each frame a view shows: those with a point inside."""
+    points = (shapely.point_on_surface(frame.geometry.to_numpy()) for frame in frames)
+    return [int(shapely.intersects(view, inside).sum()) for inside in points]
 
 
 def _draw(axes: Axes, shapes: np.ndarray, *, kind: str, width: float, pixel_m: float) -> None:

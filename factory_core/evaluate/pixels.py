@@ -30,6 +30,7 @@ class PixelIou(Metric):
     (2015), section 4.2; F1 of pixels is the coefficient of Dice, Ecology 26 (1945), 297.
     """
 
+    group: ClassVar = "Outlines and area"
     gives: ClassVar = {
         "pixel_iou": Quantity(
             "Pixel IoU", "pixels of both detections and labels, over pixels of either"

@@ -20,6 +20,9 @@ from factory_core.evaluate.words import chosen, context_words, part_words
 JPEG_QUALITY = 86
 SCREEN_DPI = 96
 MOST_CARDS = 6
+# Rows of metrics that a reader takes in at once; of more, all groups but the first are folded.
+MOST_OPEN = 12
+AT_A_GLANCE = 2
 BAR = ("found", "missed", "false")
 CONTEXT = "by_context"
 LEADS = {
@@ -59,6 +62,21 @@ class Shown:
 
 
 @dataclass(frozen=True)
+class Group:
+    """Numbers of all classes and scenes that belong together.
+
+    Attributes:
+        title: Of the group.
+        numbers: Its rows.
+        glance: What its fold says before it is opened.
+    """
+
+    title: str
+    numbers: Sequence[Shown]
+    glance: str
+
+
+@dataclass(frozen=True)
 class Row:
     """A row of a table: `of` explains its name, `begins` sets it apart from the row above."""
 
@@ -94,6 +112,7 @@ def render_report(
     facts: Mapping[str, Any],
     intervals: Mapping[str, Mapping[str, Any]],
     quantities: Mapping[str, Quantity],
+    groups: Mapping[str, str],
     ranges: Mapping[str, Mapping[str, str]],
     charts: Mapping[str, bytes | None],
     places: Sequence[Picture],
@@ -108,6 +127,7 @@ def render_report(
             and of lines `within_m`, how far a right one may lie from its label.
         intervals: Every number by name, as `Measured.intervals`.
         quantities: What the numbers say, by the last step of their names.
+        groups: Title of the group of each number of all classes and scenes.
         ranges: For each context, name of a slice -> the values in it.
         charts: PNG of `precision_recall`, `confusion` and `training`; None where there is none.
         places: Pictures of the worst places.
@@ -127,7 +147,8 @@ def render_report(
         warnings=warn(intervals, facts=facts, split=split),
         cards=cards[:MOST_CARDS],
         bar=counts if len(counts) == len(BAR) and any(counts.values()) else {},
-        headline=list(shown.values()),
+        groups=_group(shown, groups),
+        most_open=MOST_OPEN,
         tables=list(_tables(intervals, quantities=quantities, ranges=ranges)),
         charts={
             name: _chart(chart, title=name) if chart else None for name, chart in charts.items()
@@ -145,6 +166,21 @@ def _shown(name: str, entry: Mapping[str, Any], quantities: Mapping[str, Quantit
     )
     text = as_text(entry["value"], ratio=ratio)
     return Shown(quantity.title, quantity.meaning, text, low, high, entry.get("note", ""))
+
+
+def _group(shown: Mapping[str, Shown], groups: Mapping[str, str]) -> list[Group]:
+    """The numbers by group, in the order in which the metrics were chosen."""
+    by_title: dict[str, list[Shown]] = {}
+    for name, number in shown.items():
+        by_title.setdefault(groups[name], []).append(number)
+    return [Group(title, numbers, _glance(numbers)) for title, numbers in by_title.items()]
+
+
+def _glance(numbers: Sequence[Shown]) -> str:
+    """The first numbers of a group, and how many more there are."""
+    known = [f"{one.title} {one.text}" for one in numbers if one.text][:AT_A_GLANCE]
+    more = len(numbers) - len(known)
+    return ", ".join([*known, f"{more} more" if known else "no number"] if more else known)
 
 
 def _tables(

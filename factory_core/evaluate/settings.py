@@ -31,7 +31,7 @@ class Settings:
         pictures: Scenes to draw, those with the most errors first.
         picture_px: Longest side of their imagery.
         places: Worst places to draw.
-        place_px: Side of such a place, in pixels of the scene.
+        place_px: Side of such a place, about, in pixels of the scene.
     """
 
     match: Match

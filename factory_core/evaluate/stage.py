@@ -16,7 +16,7 @@ from factory_core.evaluate.comparison import Comparison, comparisons
 from factory_core.evaluate.contexts import read_contexts
 from factory_core.evaluate.figures import draw_confusion, draw_precision_recall, draw_training
 from factory_core.evaluate.lines.curve import relaxed_rows
-from factory_core.evaluate.metric import Metric, draw_weights
+from factory_core.evaluate.metric import Metric, draw_weights, group_numbers
 from factory_core.evaluate.metrics import edges_of, measure, slice_ranges
 from factory_core.evaluate.pictures import (
     area_window,
@@ -125,6 +125,7 @@ def run(
             },
             intervals=measured.intervals,
             quantities={name: what for metric in metrics for name, what in metric.gives.items()},
+            groups=group_numbers(metrics),
             ranges={
                 name: slice_ranges(cuts, unit=unit_of(name)) for name, cuts in edges.items() if cuts
             },

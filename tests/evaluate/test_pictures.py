@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
 from PIL import Image
 from shapely.geometry import LineString, MultiPolygon, Point, box
@@ -13,12 +17,14 @@ from factory_core.evaluate.pictures import (
     _lines,
     _round_length,
     area_window,
+    crowded,
     draw_scene,
     natural_colours,
     worst_places,
     worst_scenes,
 )
 from factory_core.kernel import io
+from factory_core.kernel.geo import footprint
 from tests.evaluate.conftest import CRS, LEFT, TOP, compare, geobox, make_scene, square
 
 
@@ -101,18 +107,38 @@ def test_worst_first():
     assert [c.scene.scene_id for c in worst_scenes([good, bad], count=9)] == ["b", "a"]
     assert [c.scene.scene_id for c in worst_scenes([good, bad], count=1)] == ["b"]
     (place,) = worst_places([good, bad], size_px=50, count=9)
-    assert (place.comparison, place.window.shape) == (bad, (50, 50))
+    assert (place.comparison, place.window.shape) == (bad, (50, 60))
     assert (place.missed, place.false) == (2, 0)
     assert worst_places([good], size_px=50, count=9) == []
 
 
-def test_a_place_at_the_edge_counts_all_that_its_picture_shows():
-    # Cells of 90 m begin at 0 and 90; the scene ends first, so both windows hold all.
-    scene = make_scene([("house", square(60, 5))], [("house", 0.9, square(95, 5))])
-    places = worst_places([compare(scene, match="box", iou=0.5)], size_px=90, count=9)
-    right = max(places, key=lambda place: place.window.boundingbox.left)
-    assert right.window.boundingbox.left < LEFT + 60
-    assert (right.missed, right.false) == (1, 1)
+def test_the_same_error_is_in_one_place_alone():
+    # Windows of 70 m from the left, the last moved back to end with the scene, both hold the house.
+    scene = make_scene([("house", square(60, 5))], [("house", 0.9, square(100, 5))])
+    (place,) = worst_places([compare(scene, match="box", iou=0.5)], size_px=70, count=9)
+    assert (place.missed, place.false) == (1, 1)
+    assert place.window.boundingbox.left == LEFT + 60
+
+
+@given(
+    height=st.integers(1, 130),
+    width=st.integers(1, 130),
+    size_px=st.integers(16, 60),
+    at=st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), max_size=12),
+)
+def test_windows_of_a_grid_hold_every_object_once_and_never_overlap(height, width, size_px, at):
+    scene = geobox(height=height, width=width)
+    points = np.array([Point(LEFT + x * width, TOP - y * height) for x, y in at], object)
+    found = list(crowded(scene, points, size_px=size_px))
+    assert sorted(np.concatenate([np.empty(0, int), *(held for _, held in found)])) == list(
+        range(len(points))
+    )
+    views = [footprint(window) for window, _ in found]
+    for view, (window, held) in zip(views, found, strict=True):
+        assert all(view.buffer(1e-6).contains(point) for point in points[held])
+        for shown, side in zip(window.shape, (height, width), strict=True):
+            assert shown == side or 0.74 * size_px - 1 <= shown <= 1.5 * size_px + 1
+    assert all(one.intersection(two).area < 1e-6 for one, two in itertools.combinations(views, 2))
 
 
 def test_every_kind_of_geometry_becomes_lines():

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from html import unescape
+from typing import ClassVar
 
 import pytest
 
-from factory_core.evaluate.metric import Quantity
+from factory_core.evaluate.detection.matches import Matches
+from factory_core.evaluate.metric import Metric, Quantity, group_numbers
+from factory_core.evaluate.pixels import PixelIou
 from factory_core.evaluate.report import render_report
 
 QUANTITIES = {
@@ -21,6 +24,14 @@ QUANTITIES = {
     "false": Quantity("False", "detections not matched", 0.0),
     "ap50": Quantity("AP50", "average precision"),
     "apls": Quantity("APLS", "how alike ways are in length"),
+    "pixel_iou": Quantity("Pixel IoU", "overlap of the area"),
+    **{f"tide_{kind}": Quantity(f"Lost {kind}", "AP50 lost", 0.0) for kind in range(4)},
+}
+GROUPS = {
+    "ap50": "Ranking by score",
+    "apls": "The network",
+    "pixel_iou": "Outlines and area",
+    **{f"tide_{kind}": "Kinds of error" for kind in range(4)},
 }
 FACTS = {
     "scenes": 12,
@@ -70,6 +81,7 @@ def report(intervals, *, split="test", **changes):
         facts=FACTS | changes,
         intervals=intervals,
         quantities=QUANTITIES,
+        groups=dict.fromkeys(QUANTITIES, "Objects found") | GROUPS,
         ranges={
             "nodata_share": {"low": "0 to 0.33"},
             "snow": {"low": "0 to 0.33", "high": "0.33 to 1"},
@@ -154,6 +166,36 @@ def test_a_hundred_classes_are_sorted_and_folded():
     shown = re.findall(r"kind\d\d", above.split("<h2>By class")[1])
     assert shown == [f"kind{number:02}" for number in range(99, 79, -1)]
     assert len(re.findall(r"kind\d\d", below)) == 80
+
+
+def test_of_many_metrics_the_first_group_is_open_and_folds_tell_theirs():
+    few = counted(200, 150, 120) | {"ap50": entry(0.6, samples=200)}
+    page = report(few)
+    assert "<details>" not in page
+    assert page.index("<h3>Objects found") < page.index("<h3>Ranking by score")
+    more = {f"tide_{kind}": entry(0.1 * kind, samples=200) for kind in range(4)}
+    none = {"pixel_iou": entry(None, samples=3, note="3 samples, fewer than 10")}
+    page = report(few | more | none)
+    above, *folds = page.split("<details>")
+    assert "Precision" in above.split("<h2>Metrics")[1]
+    assert [texts(fold.partition("</summary>")[0]).strip() for fold in folds] == [
+        "Ranking by score AP50 0.600",
+        "Kinds of error Lost 0 0.000, Lost 1 0.100, 2 more",
+        "Outlines and area no number",
+    ]
+    assert "3 samples, fewer than 10" in folds[2]
+
+
+def test_a_number_has_the_group_of_the_first_metric_that_names_one():
+    class Own(Metric):
+        gives: ClassVar = {"f1": QUANTITIES["f1"], "own": QUANTITIES["apls"]}
+
+        def __call__(self, results): ...
+
+    found = group_numbers([Own(), Matches(), PixelIou()])
+    assert found["f1"] == found["recall"] == Matches.group
+    assert found["own"] == Metric.group
+    assert found["pixel_iou"] == PixelIou.group != Matches.group
 
 
 def test_slices_stand_with_their_ranges():

@@ -60,6 +60,11 @@ class Difference:
         return (self.value > 0) == (self.quantity.best > 0)
 
     @property
+    def equal(self) -> bool:
+        """Whether both have the same number."""
+        return self.value == 0 and not self.real
+
+    @property
     def headline(self) -> bool:
         """Whether it is of all classes and all scenes."""
         return not self.context and "/" not in self.name
@@ -194,6 +199,29 @@ def by_importance(found: Sequence[Difference]) -> list[Difference]:
     said = {difference.fact for difference in headline}
     others = [d for d in found if not d.headline and d.fact not in said]
     return headline + sorted(others, key=lambda d: (not d.real, -_sureness(d)))
+
+
+def split_by_change(
+    found: Sequence[Difference], *, first: str = ""
+) -> tuple[list[Difference], list[Difference], list[Difference]]:
+    """What moved, what is equal, and what has no number in one version; each in its order.
+
+    Of what moved, differences that are there come before those that may be chance.
+
+    Args:
+        found: Differences.
+        first: Name of the number of all scenes that comes first, whatever became of it.
+    """
+
+    def leads(d: Difference) -> bool:
+        return d.name == first and not d.context
+
+    moved = [d for d in found if leads(d) or (d.value is not None and not d.equal)]
+    return (
+        sorted(moved, key=lambda d: (not leads(d), not d.real)),
+        [d for d in found if d.equal and not leads(d)],
+        [d for d in found if d.value is None and not leads(d)],
+    )
 
 
 def _sureness(difference: Difference) -> float:

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 from rich.table import Table
 
-from factory_core.evaluate.compare.differences import Difference
+from factory_core.evaluate.compare.differences import Difference, split_by_change
 from factory_core.evaluate.compare.verdict import Verdict
 
 # Rows of the terminal beside those of all classes and scenes.
@@ -87,20 +87,39 @@ def told(found: Findings) -> Iterator[str | Table]:
     yield f"[bold]{_plain(found.verdict.headline)}[/bold]"
     yield from map(_plain, found.verdict.sentences)
     yield from (f"[yellow]Mind:[/yellow] {_plain(warning)}" for warning in found.warnings)
-    shown = [d for d in found.differences if d.headline]
+    headline = [d for d in found.differences if d.headline]
+    moved, equal, missing = split_by_change(headline, first=found.verdict.decided_by)
     # Slices of the same scenes, by several contexts, say the same: once is enough here.
     once: dict[object, Difference] = {}
     for d in found.differences:
         if not d.headline and d.value and d.quantity.best is not None:
             once.setdefault(d.fact, d)
     parts = list(once.values())
-    yield _numbers([*shown, *parts[:MOST_ROWS]], names=found.names)
-    hidden = len(found.differences) - len(shown) - len(parts[:MOST_ROWS])
+    yield _numbers([*moved, *parts[:MOST_ROWS]], names=found.names)
+    if equal:
+        yield _plain(told_equal(equal))
+    if missing:
+        yield _plain(told_missing(missing))
+    hidden = len(found.differences) - len(headline) - len(parts[:MOST_ROWS])
     if hidden:
         yield f"{hidden} more in `--json` and `--out`."
     yield _objects(found.objects, names=found.names)
     for key, one, two in found.parameters[:MOST_NAMES]:
         yield _plain(f"changed: {key}: {one} -> {two}")
+
+
+def told_equal(equal: Sequence[Difference]) -> str:
+    """How many numbers are the same in both, and each with its value."""
+    count = "1 number is" if len(equal) == 1 else f"{len(equal):,} numbers are"
+    return f"{count} equal: {'; '.join(f'{d.words} {d.text(d.first)}' for d in equal)}."
+
+
+def told_missing(missing: Sequence[Difference]) -> str:
+    """What has no number in one of the versions, by the reason."""
+    reasons = dict.fromkeys(d.note for d in missing)
+    named = {note: [d.words for d in missing if d.note == note] for note in reasons}
+    told = "; ".join(f"{note}: {', '.join(words)}" for note, words in named.items())
+    return f"Not to be compared, {told}."
 
 
 def _numbers(shown: Sequence[Difference], *, names: tuple[str, str]) -> Table:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from factory_core.evaluate.compare.differences import Difference
-from factory_core.evaluate.compare.findings import Findings
+from factory_core.evaluate.compare.differences import Difference, split_by_change
+from factory_core.evaluate.compare.findings import Findings, told_equal, told_missing
 from factory_core.evaluate.metric import CONFIDENCE, LEAST_SCENES
 from factory_core.evaluate.page import render
 from factory_core.evaluate.report import Picture
@@ -17,7 +18,9 @@ COLOURS = {True: "#00674c", False: "#a63f00", None: "#68737f"}
 
 
 def render_comparison(found: Findings, *, places: Sequence[tuple[str, Picture, Picture]]) -> str:
-    """The page: verdict first, then every number, then objects, pictures and what was changed.
+    """The page: verdict first, then what moved, then objects, pictures and what was changed.
+
+    What is equal in both is a sentence, and no row of its own.
 
     Args:
         found: The comparison.
@@ -36,9 +39,9 @@ def render_comparison(found: Findings, *, places: Sequence[tuple[str, Picture, P
         area_km2=found.area_km2,
         verdict=found.verdict,
         warnings=found.warnings,
-        headline=headline,
+        headline=Shown(*split_by_change(headline, first=found.verdict.decided_by)),
         real=real,
-        rest=[d for d in parts if not d.real],
+        rest=Shown(*split_by_change([d for d in parts if not d.real])),
         others_with_interval=intervals,
         by_chance=round(intervals * (1 - CONFIDENCE)),
         lines=_lines(found.differences),
@@ -50,6 +53,27 @@ def render_comparison(found: Findings, *, places: Sequence[tuple[str, Picture, P
         draws=found.draws,
         least_scenes=LEAST_SCENES,
     )
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Numbers as the page shows them: rows of what moved, sentences of the others.
+
+    Attributes:
+        moved: Of `split_by_change`.
+        equal: Of the same.
+        missing: Of the same.
+    """
+
+    moved: Sequence[Difference]
+    equal: Sequence[Difference]
+    missing: Sequence[Difference]
+
+    @property
+    def sentences(self) -> list[str]:
+        """What is equal, and what cannot be compared."""
+        told = ((told_equal, self.equal), (told_missing, self.missing))
+        return [say(numbers) for say, numbers in told if numbers]
 
 
 def _lines(

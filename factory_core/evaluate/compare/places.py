@@ -35,9 +35,9 @@ class Place:
 def places_that_differ(changes: Sequence[Change], *, size_px: int, count: int) -> list[Place]:
     """Up to `count` windows with the most changed objects, from a grid on each scene."""
     places = [
-        Place(change, window, objects)
+        Place(change, window, len(held))
         for change in changes
-        for window, objects in crowded(
+        for window, held in crowded(
             change.second.scene.geobox, change.objects.geometry.to_numpy(), size_px=size_px
         )
     ]

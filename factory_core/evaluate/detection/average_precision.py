@@ -35,6 +35,7 @@ class AveragePrecision(Metric):
     Source: Lin et al., Microsoft COCO (2014), and https://cocodataset.org/#detection-eval.
     """
 
+    group: ClassVar = "Ranking by score"
     gives: ClassVar = AP
 
     def __call__(self, results: Results) -> Ranked:

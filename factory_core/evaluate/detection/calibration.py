@@ -31,6 +31,7 @@ class Calibration(Metric):
 
     bins: int = 10
 
+    group: ClassVar = "In operation"
     gives: ClassVar = {
         "calibration_error": Quantity(
             "Calibration error",

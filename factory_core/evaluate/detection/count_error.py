@@ -24,6 +24,7 @@ class CountError(Metric):
     Spatially Regularized Regional Proposal Network (2017), section 5.
     """
 
+    group: ClassVar = "In operation"
     gives: ClassVar = {
         "count_error": Quantity(
             "Count error", "mean over scenes of detections less labels, without its sign", 0.0

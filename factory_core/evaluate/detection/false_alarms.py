@@ -23,6 +23,7 @@ class FalseAlarms(Metric):
     Radiographic-Observer Performance, Journal of Applied Photographic Engineering 4 (1978), 166.
     """
 
+    group: ClassVar = "In operation"
     gives: ClassVar = {
         "false_alarms_per_km2": Quantity(
             "False alarms per km²", "detections that matched no label, for each km²", 0.0

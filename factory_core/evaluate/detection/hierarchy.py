@@ -28,6 +28,7 @@ class Hierarchy(Metric):
     Different Application Domains (2011), section 5.
     """
 
+    group: ClassVar = "Levels of the taxonomy"
     gives: ClassVar = {
         "hierarchical_f1": Quantity(
             "Hierarchical F1", "harmonic mean of hierarchical precision and recall"

@@ -25,6 +25,7 @@ class Matches(Metric):
     Source: van Rijsbergen, Information Retrieval (1979), chapter 7.
     """
 
+    group: ClassVar = "Objects found"
     gives: ClassVar = {
         "f1": Quantity("F1", "harmonic mean of precision and recall"),
         "precision": Quantity("Precision", "share of the detections that are right"),

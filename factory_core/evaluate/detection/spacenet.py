@@ -34,6 +34,7 @@ class SpaceNetF1(Metric):
     iou: float = 0.5
     min_area_px: float = 20.0
 
+    group: ClassVar = "Outlines and area"
     gives: ClassVar = {
         "spacenet_f1": Quantity("SpaceNet F1", "F1 of outlines that overlap by half, of 20 px on"),
         "spacenet_precision": Quantity("SpaceNet precision", "the same, of precision"),

@@ -40,6 +40,7 @@ class Tide(Metric):
 
     background_iou: float = 0.1
 
+    group: ClassVar = "Kinds of error"
     gives: ClassVar = {
         f"tide_{kind}": Quantity(f"AP50 lost: {words}", f"AP50 lost where {meaning}", 0.0)
         for kind, (words, meaning) in KINDS.items()

@@ -25,6 +25,7 @@ class XViewMap(Metric):
     The Pascal Visual Object Classes Challenge: A Retrospective (2015), section 3.
     """
 
+    group: ClassVar = "Ranking by score"
     gives: ClassVar = {
         "xview_map": Quantity("xView mAP", "mean area under the curve at an overlap of 0.50")
     }

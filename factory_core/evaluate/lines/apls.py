@@ -42,6 +42,7 @@ class Apls(Metric):
     min_way_m: float
     sources: int
 
+    group: ClassVar = "The network"
     gives: ClassVar = {
         "apls": Quantity(
             "APLS", "how well ways on the network keep their length, mean over scenes"

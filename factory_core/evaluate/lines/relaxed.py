@@ -30,6 +30,7 @@ class RelaxedLines(Metric):
     https://doi.org/10.1007/978-3-642-15567-3_16, who count pixels instead of metres.
     """
 
+    group: ClassVar = "Length of lines"
     gives: ClassVar = {
         "relaxed_f1": Quantity("Relaxed F1", "harmonic mean of relaxed precision and recall"),
         "relaxed_precision": Quantity(

@@ -35,6 +35,7 @@ class Topology(Metric):
 
     radius_m: float
 
+    group: ClassVar = "The network"
     gives: ClassVar = {
         "junction_f1": Quantity(
             "Junction F1", "harmonic mean of precision and recall of junctions"

@@ -43,6 +43,7 @@ class BoundaryIou(Metric):
 
     distance_m: float
 
+    group: ClassVar = "Outlines and area"
     gives: ClassVar = {
         "boundary_iou": Quantity(
             "Boundary IoU", "pixels near the edges of both, over pixels near the edges of either"

@@ -30,6 +30,7 @@ class PanopticQuality(Metric):
     https://arxiv.org/abs/1801.00868, section 4.
     """
 
+    group: ClassVar = "Outlines and area"
     gives: ClassVar = {
         "pq": Quantity("PQ", "panoptic quality: the overlap of pairs over all segments"),
         "sq": Quantity("SQ", "segmentation quality: mean overlap of what was found"),
