@@ -21,6 +21,7 @@ from factory_core.bundle.seams import Seen
 from factory_core.bundle.under_way import under_way
 from factory_core.kernel import io
 from factory_core.kernel.errors import ConfigError, FactoryError, SceneError
+from factory_core.kernel.fences import apart, meets
 
 ENDINGS = (".gpkg", ".geojson", ".parquet")
 NAMED = 5
@@ -57,8 +58,9 @@ def predict_bundle(
         ConfigError: `tolerance_px` is not above 0.
         OutputError: `out` cannot be written, or has another ending; nothing has been run then.
         ModelError: The bundle is damaged, or a scene does not fit its models.
-        SceneError: A scene cannot be read or placed, is given twice, or a folder has none. Of
-            several scenes that cannot be used, all others are done and written.
+        SceneError: A scene cannot be read or placed, is given twice, or a folder has none, or all
+            lie outside of the polygons inside which the bundle looks. Of several scenes that
+            cannot be used, all others are done and written.
     """
     if not tolerance_px > 0:
         raise ConfigError(
@@ -81,6 +83,7 @@ def predict_bundle(
                     raise
                 failed[path.stem] = error
         if detections:
+            _check_fences(detector, detections, grounds)
             tolerance_m = tolerance_px * detector.engine.ensemble.signature.resolution_m
             shown = grounds if join else {}
             table = gather(detections, shown, tolerance_m=tolerance_m, detector=detector)
@@ -88,6 +91,24 @@ def predict_bundle(
         if failed:
             _report(failed, out, scenes=len(paths))
     return f"{out}: {_counted(len(table), 'detection')} in {_counted(len(paths), 'scene')}."
+
+
+def _check_fences(
+    detector: Detector, detections: Mapping[str, GeoDataFrame], grounds: Mapping[str, Ground]
+) -> None:
+    """Refuse scenes in which nothing was found because the bundle does not look there."""
+    if any(len(frame) for frame in detections.values()):
+        return
+    shown = [
+        GeoSeries([ground.shape], crs=detections[name].crs)
+        for name, ground in grounds.items()
+        if not ground.shape.is_empty
+    ]
+    for name, polygons in detector.chain.fences():
+        if shown and not meets(polygons, shown):
+            named = f"What the bundle looks inside of by its task `{name}`"
+            advice = "give scenes from there"
+            raise SceneError(apart(polygons, shown, named=named, advice=advice))
 
 
 def _counted(count: int, word: str) -> str:

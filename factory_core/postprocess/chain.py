@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from geopandas import GeoDataFrame
+from geopandas import GeoDataFrame, GeoSeries
 from omegaconf import DictConfig
 
 from factory_core.kernel import config as configuration
 from factory_core.kernel.errors import ConfigError
+from factory_core.kernel.fences import apart, meets
 from factory_core.kernel.geo import ScoreMap
 from factory_core.postprocess.kinds import ANY, SCORE_MAP, shapes_of
 
@@ -45,6 +46,18 @@ class Chain:
         for _, part in self.tasks:
             result = part(result)
         return result.reset_index(drop=True)
+
+    def fences(self) -> Iterator[tuple[str, GeoSeries]]:
+        """Name of each task that looks inside polygons only, and these: what its `fence()` gives.
+
+        Raises:
+            ConfigError: A file has no polygon, or one that crosses itself.
+            LabelError: It cannot be read, or has no CRS.
+        """
+        for name, part in self.tasks:
+            polygons = part.fence() if hasattr(part, "fence") else None
+            if polygons is not None:
+                yield name, polygons
 
 
 def compose(node: DictConfig | Mapping[str, Any], *, takes: type, where: str) -> Chain:
@@ -89,3 +102,23 @@ def check_order(chain: Chain, *, where: str) -> None:
             f"({', '.join(name for name, _ in chain.tasks)}) makes detections of it. Add one that "
             f"does, `polygonise` say. {RULE}"
         )
+
+
+def check_fences(chain: Chain, areas: Collection[GeoSeries], *, where: str) -> None:
+    """Refuse a chain that looks where no scene is: it would find nothing, and say nothing.
+
+    Args:
+        chain: What looks.
+        areas: What of each scene is looked at.
+        where: Key of the chain, for the messages.
+
+    Raises:
+        ConfigError: Names the task, where its polygons are and where the scenes.
+        LabelError: A file of polygons cannot be read, or has no CRS.
+    """
+    for name, polygons in chain.fences():
+        if not meets(polygons, areas):
+            advice = f"leave `{name}` out of `{where}.tasks` for these scenes"
+            raise ConfigError(
+                apart(polygons, areas, named=f"`{where}.tasks.{name}.file`", advice=advice)
+            )

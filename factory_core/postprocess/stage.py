@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 from factory_core.kernel import config as configuration
 from factory_core.kernel import io
 from factory_core.kernel.errors import SelectionError
-from factory_core.postprocess.chain import Chain, compose
+from factory_core.postprocess.chain import Chain, check_fences, compose
 from factory_core.postprocess.predictions import (
     KINDS,
     find_predictions,
@@ -26,7 +26,8 @@ def run(config: DictConfig, *, predictions: Path, selection: Path, split: str, o
     What lies outside the split's part of a scene is dropped, by representative point.
 
     Raises:
-        ConfigError: The tasks stand in an impossible order; nothing has been run then.
+        ConfigError: The tasks stand in an impossible order, or one looks where no scene is;
+            nothing has been run then.
         SelectionError: The split has no scene.
         OutputError: Predictions are missing or have scores that are none.
     """
@@ -38,6 +39,7 @@ def run(config: DictConfig, *, predictions: Path, selection: Path, split: str, o
         )
     files = find_predictions(predictions, sorted(areas))
     chain = compose(config.postprocess, takes=KINDS[files[0].suffix], where="postprocess")
+    check_fences(chain, areas.values(), where="postprocess")
     compute = configuration.build(config.compute, where="compute")
     scenes = [(file, areas[file.stem]) for file in files]
     found = compute.map(partial(_detect, chain), scenes, label=f"postprocess {split}")

@@ -10,6 +10,7 @@ from shapely import union_all
 
 from factory_core.kernel import io
 from factory_core.kernel.errors import SelectionError, nearest
+from factory_core.kernel.fences import apart
 from factory_core.select.ground import only_polygons, to_crs
 
 
@@ -49,9 +50,6 @@ def cut_outlines(
         if left.area:
             outside[name] = gpd.GeoSeries([left], crs=outline.crs)
     if not inside:
-        raise SelectionError(
-            f"No selected scene has ground inside the geofence {path}. Its extent is "
-            f"{', '.join(f'{value:.10g}' for value in fence.total_bounds)} in its CRS, "
-            f"{fence.crs.name}: check that CRS and its place."
-        )
+        named, advice = f"{path}, which `select.geofence` names,", "widen `select.where`"
+        raise SelectionError(apart(fence, outlines.values(), named=named, advice=advice))
     return inside, outside

@@ -344,6 +344,35 @@ def test_a_scene_of_more_or_fewer_bands_than_have_names_is_told_them(bundle, ban
         find(bundle, write(Path("pan.tif"), draw([], bands=bands)))
 
 
+FENCE = load_part("postprocess", "geofence")
+
+
+@pytest.mark.parametrize(
+    ("left_m", "scenes", "message"),
+    [
+        pytest.param(0, ["scene.tif"], None, id="there"),
+        pytest.param(500, ["scene.tif", "beside.tif"], None, id="around one of two"),
+        pytest.param(500, ["scene.tif"], r"`geofence` has no ground.*give scenes", id="elsewhere"),
+    ],
+)
+def test_says_that_it_looks_where_no_scene_is(tmp_path, monkeypatch, left_m, scenes, message):
+    monkeypatch.chdir(tmp_path)
+    fence = tmp_path / "bundle/fence.gpkg"
+    x, y = GRID.affine.c + left_m, GRID.affine.f
+    fence.parent.mkdir()
+    around = gpd.GeoDataFrame(geometry=[shapely.box(x, y - 90, x + 120, y)], crs=GRID.crs)
+    io.write_vectors(around, fence)
+    deploy(tmp_path / "bundle", POLYGONS | {"geofence": FENCE | {"file": fence.name}})
+    write(Path("scene.tif"), draw(HOUSES))
+    write(Path("beside.tif"), draw([]), grid=GRID.translate_pix(500, 0))
+    if message:
+        with pytest.raises(SceneError, match=message):
+            find(tmp_path / "bundle", *scenes)
+        assert not Path("found.parquet").exists()
+    else:
+        assert (len(find(tmp_path / "bundle", *scenes)) > 0) == (left_m == 0)
+
+
 def name_bands(bundle, *names):
     """Make it a bundle of scenes whose files do not name their bands."""
     params = configuration.load(bundle / "params.yaml")

@@ -175,6 +175,59 @@ def test_refuses_an_empty_split(run, select, write_map):
         run(settings("polygonise"), split="val")
 
 
+@pytest.fixture
+def write_fence(tmp_path):
+    """Write a square of 1 km around a place in degrees, as a file in any CRS; gives its path."""
+
+    def write(place, *, crs="EPSG:4326", name="fence.parquet"):
+        middle = gpd.GeoSeries([shapely.Point(place)], crs="EPSG:4326").to_crs(GRID.crs)
+        io.write_vectors(
+            gpd.GeoDataFrame(geometry=middle.buffer(500, cap_style="square").to_crs(crs)),
+            tmp_path / name,
+        )
+        return tmp_path / name
+
+    return write
+
+
+FENCES = {"geofence": {}, "clip_to_geofence": {}, "mask_layer": {"keep": "inside"}}
+
+
+@pytest.mark.parametrize("name", FENCES)
+def test_refuses_a_fence_far_from_every_scene(run, select, write_map, write_fence, name, tmp_path):
+    write_map("a", (2, 2))
+    write_map("b")
+    select(a=LEFT_HALF, b=footprint(GRID))
+    tasks = ("threshold", "polygonise", name)
+    run(settings("threshold", "polygonise"))
+    before = (tmp_path / "detections/test.parquet").read_bytes()
+    far = {"file": str(write_fence((3, 40))), **FENCES[name]}
+    with pytest.raises(
+        ConfigError,
+        match=rf"`postprocess\.tasks\.{name}\.file` has no ground of these scenes inside.*spans "
+        r"longitude 2\.99\d+ to 3\.00\d+, latitude 39\.99\d+ to 40\.00\d+; the scenes span "
+        r"longitude 15\.00000 to 15\.000\d+, latitude 45\.15\d+ to 45\.15\d+.*WGS 84.*leave `",
+    ):
+        run(settings(*tasks, **{name: far}))
+    assert (tmp_path / "detections/test.parquet").read_bytes() == before
+
+
+@pytest.mark.parametrize("crs", ["EPSG:4326", "EPSG:32633", "EPSG:3857", "EPSG:3035"])
+def test_takes_a_fence_around_one_scene_in_any_crs(run, select, write_map, write_fence, crs):
+    write_map("a", (2, 2))
+    select(a=LEFT_HALF, b=shapely.box(600_000, 4_999_980, 600_020, 5_000_000))
+    write_map("b")
+    near = {"file": str(write_fence((15.0001, 45.1534), crs=crs))}
+    assert len(run(settings("threshold", "polygonise", "geofence", geofence=near))) == 1
+
+
+def test_a_mask_far_from_every_scene_takes_nothing_away(run, select, write_map, write_fence):
+    write_map("a", (2, 2))
+    select(a=LEFT_HALF)
+    far = {"file": str(write_fence((3, 40))), "keep": "outside"}
+    assert len(run(settings("threshold", "polygonise", "mask_layer", mask_layer=far))) == 1
+
+
 def test_a_failing_run_leaves_the_old_table(run, select, write_map, tmp_path):
     write_map("a", (2, 2))
     select(a=footprint(GRID))

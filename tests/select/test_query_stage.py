@@ -91,7 +91,9 @@ BOW_TIE = Polygon([(14, 48), (16, 49), (14, 49), (16, 48)])
         ),
         pytest.param(
             [box(0, 0, 1, 0.00001)],
-            r"No selected scene has ground inside .* 0, 0, 1, 1e-05 in its CRS, WGS 84:",
+            r"fence\.parquet, which `select\.geofence` names, has no ground of .* spans "
+            r"longitude 0\.0+ to 1\.0+, latitude 0\.0+ to 0\.00001; the scenes span "
+            r"longitude 15\.0+ to 15\.1\d+, latitude 48\.7\d+ to 48\.7\d+\. Its CRS is WGS 84:",
             id="far away",
         ),
     ],

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import shapely
-from geopandas import GeoDataFrame
+from geopandas import GeoDataFrame, GeoSeries
 
 from factory_core.kernel import io
 
@@ -23,6 +23,15 @@ class Geofence:
 
     file: Path
 
+    def fence(self) -> GeoSeries:
+        """The polygons, in the CRS of the file.
+
+        Raises:
+            ConfigError: The file has no polygon, or one that crosses itself.
+            LabelError: The file cannot be read, or has no CRS.
+        """
+        return io.read_geofence(self.file)
+
     def __call__(self, detections: GeoDataFrame) -> GeoDataFrame:
         """The detections inside.
 
@@ -30,7 +39,7 @@ class Geofence:
             ConfigError: The file has no polygon, or one that crosses itself.
             LabelError: The file cannot be read, or has no CRS.
         """
-        fence = io.read_geofence(self.file).to_crs(detections.crs).union_all()
+        fence = self.fence().to_crs(detections.crs).union_all()
         shapely.prepare(fence)
         points = shapely.point_on_surface(detections.geometry.to_numpy())
         return detections[shapely.intersects(fence, points)]

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from geopandas import GeoDataFrame
+from geopandas import GeoDataFrame, GeoSeries
 
+from factory_core.kernel import io
 from factory_core.kernel.limits import check_within
 from factory_core.postprocess.detections.layers import read_area, share_inside
 
@@ -28,6 +29,15 @@ class MaskLayer:
 
     def __post_init__(self) -> None:
         check_within(1e-9, 1, min_share=self.min_share)
+
+    def fence(self) -> GeoSeries | None:
+        """The polygons, in the CRS of the file, where only what lies inside them is kept.
+
+        Raises:
+            ConfigError: The file has no polygon, or one that crosses itself.
+            LabelError: The file cannot be read, or has no CRS.
+        """
+        return io.read_geofence(self.file) if self.keep == "inside" else None
 
     def __call__(self, detections: GeoDataFrame) -> GeoDataFrame:
         """The detections that are kept, whole.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import shapely
-from geopandas import GeoDataFrame
+from geopandas import GeoDataFrame, GeoSeries
 
 from factory_core.kernel import io
 
@@ -24,6 +24,15 @@ class ClipToGeofence:
 
     file: Path
 
+    def fence(self) -> GeoSeries:
+        """The polygons, in the CRS of the file.
+
+        Raises:
+            ConfigError: The file has no polygon, or one that crosses itself.
+            LabelError: The file cannot be read, or has no CRS.
+        """
+        return io.read_geofence(self.file)
+
     def __call__(self, detections: GeoDataFrame) -> GeoDataFrame:
         """What lies inside.
 
@@ -31,7 +40,7 @@ class ClipToGeofence:
             ConfigError: The file has no polygon, or one that crosses itself.
             LabelError: The file cannot be read, or has no CRS.
         """
-        fence = io.read_geofence(self.file).to_crs(detections.crs).union_all()
+        fence = self.fence().to_crs(detections.crs).union_all()
         shapely.prepare(fence)
         shapes = detections.geometry.to_numpy()
         touches = shapely.intersects(fence, shapes)
