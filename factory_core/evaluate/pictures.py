@@ -69,8 +69,8 @@ def worst_places(comparisons: Sequence[Comparison], *, size_px: int, count: int)
         is_missed = np.arange(len(missed) + len(false)) < len(missed)
         crowds = crowded(comparison.scene.geobox, np.concatenate([missed, false]), size_px=size_px)
         for window, held in crowds:
-            count = int(is_missed[held].sum())
-            places.append(Place(comparison, window, count, len(held) - count))
+            among = int(is_missed[held].sum())
+            places.append(Place(comparison, window, among, len(held) - among))
     return sorted(places, key=lambda place: -(place.missed + place.false))[:count]
 
 
@@ -80,7 +80,8 @@ def crowded(
     """The windows of a grid on a scene that hold any of `shapes`, and which each holds.
 
     Its cells are as even as whole pixels allow: none overlaps another, and none is a sliver at an
-    edge. Their sides are three quarters to one and a half times `size_px`, in a smaller scene all.
+    edge. Their sides are three quarters to one and a half times `size_px`, and no longer than those
+    of the scene.
 
     Args:
         scene: The scene.

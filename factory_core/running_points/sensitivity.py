@@ -53,7 +53,7 @@ def find_failed(values: np.ndarray, *, maximize: bool) -> np.ndarray:
         values: `(point,)` of the objective.
         maximize: Whether more of it is better.
     """
-    failed = values == 0
+    failed: np.ndarray = values == 0
     if not maximize or failed.all() or (values < 0).any():
         return np.zeros(len(values), bool)
     return failed

@@ -167,7 +167,7 @@ def draw_interaction(
         bar = figure.colorbar(image, label=metric, shrink=0.9, extend=extend)
         bar.outline.set_visible(False)
         if table.size <= MOST_NUMBERS:
-            digits = int(np.clip(np.ceil(-np.log10(high - low)) + 1, 0, 4)) if high > low else 3
+            digits = int(np.clip(np.ceil(1.5 - np.log10(high - low)), 0, 4)) if high > low else 3
             for row, column in np.argwhere(~np.isnan(table)):
                 text, colour = "0", QUIET
                 if not failed[row, column]:
