@@ -22,7 +22,7 @@ from factory_core.evaluate.readme import BEGIN, END
 from factory_core.kernel import config, fingerprint, io
 from factory_core.kernel.geo import footprint
 from factory_core.postprocess import stage as postprocess
-from factory_core.running_points import page
+from factory_core.running_points import page, search
 
 BIN = Path(sys.executable).parent
 TEMPLATE = Path(factory_core.__file__).parents[1] / "{{cookiecutter.detector_name}}"
@@ -47,6 +47,7 @@ CONFIG = """
 """
 MAPS = "[gaussian, threshold, polygonise, min_area]"
 BOXES = "[min_score, non_maximum_suppression]"
+TABLE = "running_points/first/points.parquet"
 POINTS = """
     name: first
     space:
@@ -264,3 +265,15 @@ def repository(detector):
     run("git", "add", "--all", cwd=detector)
     run("git", "commit", "--quiet", "--message", "one", cwd=detector)
     return detector
+
+
+def searched(file):
+    """Lines of a search, and its table of points, without what is set now."""
+    lines = list(search.search(file))
+    table = pd.read_parquet(TABLE)
+    return "\n".join(lines), table[table["point"] != "now"]
+
+
+def overrides_of(row):
+    """The point of a row of the table, as overrides of post-processing."""
+    return [f"{key}={row[key]}" for key in row.index if key.startswith("postprocess")]
