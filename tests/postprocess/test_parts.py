@@ -51,6 +51,7 @@ def frame(shapes, scores=None, labels="tree"):
 def test_threshold(min_score, expected):
     found = Threshold(min_score)(score_map([[0, 127, 128, 255]]))
     assert found.scores.ravel().tolist() == expected
+    assert found.scores.dtype == np.uint8
 
 
 @given(st.integers(1, 12), st.integers(1, 12), st.integers(0, 2**32 - 1))

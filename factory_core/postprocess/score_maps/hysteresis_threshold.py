@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,7 +37,7 @@ class HysteresisThreshold:
         return map_bands(score_map, self._keep)
 
     def _keep(self, band: np.ndarray) -> np.ndarray:
-        low, high = (np.ceil(s * 255 - 1e-9) for s in (self.min_score, self.min_peak))
+        low, high = (math.ceil(s * 255 - 1e-9) for s in (self.min_score, self.min_peak))
         regions = find_regions(lambda rows: band[rows] >= max(low, 1), height=len(band))
         strong = np.zeros(regions.count + 1, bool)
         for rows, numbers in regions:
@@ -44,5 +45,5 @@ class HysteresisThreshold:
         strong[0] = False
         out = np.zeros_like(band)
         for rows, numbers in regions:
-            out[rows] = np.where(strong[numbers], band[rows], 0)
+            out[rows] = band[rows] * strong[numbers]
         return out

