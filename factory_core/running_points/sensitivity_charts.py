@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
+from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 
 from factory_core.evaluate.figures import STYLE, as_png, new_figure
@@ -126,7 +127,8 @@ def draw_interaction(
 ) -> bytes | None:
     """The best of the objective for each pair of values of two parameters, bright where it is good.
 
-    Pairs of which every point failed are grey, those that were not tried white. None where all are.
+    Pairs of which every point failed are grey, those that were not tried white. There is no chart
+    of nothing but these.
 
     Args:
         table: Of `sensitivity.interaction`.
@@ -167,20 +169,27 @@ def draw_interaction(
         bar = figure.colorbar(image, label=metric, shrink=0.9, extend=extend)
         bar.outline.set_visible(False)
         if table.size <= MOST_NUMBERS:
-            digits = int(np.clip(np.ceil(1.5 - np.log10(high - low)), 0, 4)) if high > low else 3
-            for row, column in np.argwhere(~np.isnan(table)):
-                text, colour = "0", QUIET
-                if not failed[row, column]:
-                    text = f"{table[row, column]:.{digits}f}"
-                    luminance = np.dot(image.to_rgba(table[row, column])[:3], (0.3, 0.59, 0.11))
-                    colour = "white" if luminance < 0.5 else INK
-                panel.text(column, row, text, ha="center", va="center", color=colour, size=7)
+            _write_numbers(panel, image, table, failed=failed, span=high - low)
         at = np.nanargmax(colours) if maximize else np.nanargmin(colours)
         row, column = np.unravel_index(at, table.shape)
         panel.add_patch(
             Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, ec=INK, lw=1.8, clip_on=False)
         )
         return as_png(figure)
+
+
+def _write_numbers(
+    panel: Axes, image: AxesImage, table: np.ndarray, *, failed: np.ndarray, span: float
+) -> None:
+    """The value of each cell in it, with digits enough to tell those on the scale apart."""
+    digits = int(np.clip(np.ceil(1.5 - np.log10(span)), 0, 4)) if span else 3
+    for row, column in np.argwhere(~np.isnan(table)):
+        text, colour = "0", QUIET
+        if not failed[row, column]:
+            text = f"{table[row, column]:.{digits}f}"
+            luminance = np.dot(image.to_rgba(table[row, column])[:3], (0.3, 0.59, 0.11))
+            colour = "white" if luminance < 0.5 else INK
+        panel.text(column, row, text, ha="center", va="center", color=colour, size=7)
 
 
 def good_range(values: np.ndarray, *, maximize: bool) -> tuple[float, float, str]:
