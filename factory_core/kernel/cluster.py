@@ -6,14 +6,15 @@ import atexit
 import os
 import pickle
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any
+from typing import Any, Protocol
 
 import distributed
 from distributed.scheduler import KilledWorker
@@ -25,7 +26,25 @@ from factory_core.kernel.jobs import Task
 ROOM = 2000
 FINISH_FIRST = 1
 KEPT = "What was finished is kept: start the stage again."
-_SUBMITTED: dict[str, tuple[ExitStack, distributed.Client]] = {}
+LOOK_S = 15.0
+
+
+class Jobs(Protocol):
+    """Jobs in the queue of a computing centre, whose workers are those of a cluster."""
+
+    client: distributed.Client
+
+    def look(self) -> None:
+        """See to it that there are workers, or are going to be; an error where that is vain."""
+
+    def queue(self) -> str:
+        """What is in the queue, in words."""
+
+    def close(self) -> None:
+        """Cancel them."""
+
+
+_SUBMITTED: dict[str, Jobs] = {}
 
 
 @contextmanager
@@ -56,32 +75,23 @@ def local(workers: int, *, resources: Mapping[str, float]) -> Iterator[distribut
         yield client
 
 
-@contextmanager
-def submitted(name: str, make: Callable[[], Any], *, jobs: int) -> Iterator[distributed.Client]:
-    """A client of a cluster whose workers are jobs in a queue; `jobs` of them are kept running.
-
-    It stays until `end_submitted`: a stage asks several times, and waits in the queue once.
+def submitted(name: str, submit: Callable[[], Jobs]) -> Jobs:
+    """Jobs that stay until `end_submitted`: a stage asks several times, and waits once.
 
     Args:
-        name: Which cluster: the same name, the same jobs.
-        make: Makes the cluster of dask-jobqueue.
-        jobs: How many to submit.
+        name: Which: the same name, the same jobs.
+        submit: Submits them.
     """
     if name not in _SUBMITTED:
-        stack = ExitStack()
-        cluster = stack.enter_context(make())
-        cluster.adapt(minimum_jobs=jobs, maximum_jobs=jobs)
-        client = stack.enter_context(distributed.Client(cluster, set_as_default=False))
-        _SUBMITTED[name] = (stack, client)
-    yield _SUBMITTED[name][1]
+        _SUBMITTED[name] = submit()
+    return _SUBMITTED[name]
 
 
 @atexit.register
 def end_submitted() -> None:
     """Cancel the jobs of this process."""
     while _SUBMITTED:
-        _, (stack, _) = _SUBMITTED.popitem()
-        stack.close()
+        _SUBMITTED.popitem()[1].close()
 
 
 @contextmanager
@@ -102,15 +112,47 @@ def work_on(
         yield Workers(client, needs, wait_s)
 
 
+@contextmanager
+def work_in(
+    jobs: Jobs, *, needs: Sequence[Mapping[str, float]], wait_s: float
+) -> Iterator[Workers]:
+    """The workers of jobs, as a pool; an error ends all jobs, for nobody comes back to them.
+
+    Args:
+        jobs: From `submitted`.
+        needs: As for `work_on`.
+        wait_s: As for `work_on`.
+    """
+    try:
+        yield Workers(jobs.client, needs, wait_s, jobs=jobs)
+    except BaseException:
+        end_submitted()
+        raise
+
+
 class Workers:
     """The workers of a cluster; one that is lost has its tasks done by another."""
 
     room = ROOM
 
     def __init__(
-        self, client: distributed.Client, needs: Sequence[Mapping[str, float]], wait_s: float
+        self,
+        client: distributed.Client,
+        needs: Sequence[Mapping[str, float]],
+        wait_s: float,
+        *,
+        jobs: Jobs | None = None,
     ) -> None:
-        self.client, self.needs, self.wait_s = client, needs, wait_s
+        """Work on the workers of `client`.
+
+        Args:
+            client: Of the cluster.
+            needs: As for `work_on`.
+            wait_s: As for `work_on`.
+            jobs: That have the workers, looked after while there is work; None: others do that.
+        """
+        self.client, self.needs, self.wait_s, self.jobs = client, needs, wait_s, jobs
+        self.looked_s = time.monotonic()
         self.wrapped: dict[Callable[[Any], Any], Callable[[Any], Any]] = {}
 
     def submit(self, task: Task) -> distributed.Future[Any]:
@@ -133,17 +175,32 @@ class Workers:
         Raises:
             ComputeError: The scheduler is gone, or every worker that has what a task needs.
         """
+        since_s = time.monotonic()
         while True:
+            self._look()
             try:
-                return ended.get(timeout=self.wait_s)
+                return ended.get(timeout=min(self.wait_s, LOOK_S))
             except Empty:
-                self._check_workers()
+                if time.monotonic() >= since_s + self.wait_s:
+                    self._check_workers()
+                    since_s = time.monotonic()
+
+    def _look(self) -> None:
+        if self.jobs is not None and time.monotonic() >= self.looked_s + LOOK_S:
+            self.jobs.look()
+            self.looked_s = time.monotonic()
 
     def _check_workers(self) -> None:
         try:
             workers = self.client.scheduler_info()["workers"].values()
         except (OSError, ValueError) as error:
             raise _lost(error) from error
+        if self.jobs is not None and not workers:
+            raise ComputeError(
+                f"For {self.wait_s:g} s nothing was done, and no job has begun. In the queue: "
+                f"{self.jobs.queue()}. Ask for less, or for another `compute.queue`, or wait "
+                f"longer: `compute.wait_s`. {KEPT}"
+            )
         for needed in self.needs:
             if not any(
                 all(worker["resources"].get(name, 0) >= amount for name, amount in needed.items())

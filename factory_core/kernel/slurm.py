@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from dask.utils import parse_bytes
 
 from factory_core.kernel.compute import Compute, Here
 from factory_core.kernel.errors import ComputeError
@@ -52,6 +55,12 @@ class Slurm(Compute):
 
     def __post_init__(self) -> None:
         check_resources(self.resources)
+        if self.jobs < 1:
+            raise ValueError(f"`jobs` must be 1 or more. Received: {self.jobs}.")
+        try:
+            parse_bytes(self.memory)
+        except ValueError as error:
+            raise ValueError(f"`memory` is no amount of it: {error}. Say `16GB`.") from error
 
     @property
     def at_once(self) -> int:
@@ -62,37 +71,67 @@ class Slurm(Compute):
         """The `dask_jobqueue.SLURMCluster`, without any job yet.
 
         Raises:
-            ComputeError: dask-jobqueue is not installed.
+            ComputeError: dask-jobqueue is not installed, or there is no such network.
         """
         try:
-            from dask_jobqueue.slurm import SLURMCluster
+            with _ctrl_c_kept():
+                from dask_jobqueue.slurm import SLURMCluster
         except ModuleNotFoundError as error:
             raise ComputeError(
                 "`compute: slurm` needs dask-jobqueue, which is not installed. Install the extra "
                 "`cluster`: `pip install 'factory-core[cluster]'`."
             ) from error
+        from factory_core.kernel.slurm_jobs import Job
+
         offered = " ".join(f"{name}={amount:g}" for name, amount in sum_up(self.resources).items())
-        return SLURMCluster(
-            queue=self.queue or None,
-            account=self.account or None,
-            # One item at a time, which has all cores.
-            cores=1,
-            processes=1,
-            job_cpu=self.cores,
-            memory=self.memory,
-            walltime=self.walltime,
-            job_extra_directives=list(self.directives),
-            job_script_prologue=list(self.prologue),
-            interface=self.interface or None,
-            log_directory=str(self.logs),
-            worker_extra_args=["--resources", f"'{offered}'"] if offered else [],
-            scheduler_options={"dashboard_address": ":0"},
-        )
+        try:
+            return SLURMCluster(
+                job_cls=Job,  # type: ignore[arg-type]  # its own hint means a job, not the class
+                queue=self.queue or None,
+                account=self.account or None,
+                # One item at a time, which has all cores.
+                cores=1,
+                processes=1,
+                job_cpu=self.cores,
+                memory=self.memory,
+                walltime=self.walltime,
+                job_extra_directives=list(self.directives),
+                job_script_prologue=list(self.prologue),
+                interface=self.interface or None,
+                log_directory=str(self.logs),
+                worker_extra_args=["--resources", f"'{offered}'"] if offered else [],
+                scheduler_options={"dashboard_address": ":0"},
+            )
+        except RuntimeError as error:
+            raise ComputeError(
+                f"The scheduler for the workers does not start: {error}. Set "
+                "`compute.interface` to a network that this machine shares with the nodes."
+            ) from error
 
     def _open(self, label: str, *, tasks: int) -> AbstractContextManager[Pool]:
         if not tasks:
             return nullcontext(Here())
-        from factory_core.kernel.cluster import submitted, work_on
+        from factory_core.kernel.cluster import submitted, work_in
 
-        opened = submitted(repr(self), self.cluster, jobs=self.jobs)
-        return work_on(opened, needs=needs_of(self.resources, label), wait_s=self.wait_s)
+        jobs = submitted(repr(self), self._submit)
+        return work_in(jobs, needs=needs_of(self.resources, label), wait_s=self.wait_s)
+
+    def _submit(self) -> Any:
+        cluster = self.cluster()
+        from factory_core.kernel.slurm_jobs import Jobs
+
+        with ExitStack() as stack:
+            stack.enter_context(cluster)
+            jobs = Jobs(cluster, jobs=self.jobs, logs=self.logs)
+            stack.pop_all()
+        return jobs
+
+
+@contextmanager
+def _ctrl_c_kept() -> Iterator[None]:
+    """Once imported, dask-jobqueue has Ctrl-C end the process with 0, which DVC takes for done."""
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,5 +1,6 @@
 """The same bytes from a Dask cluster, whatever happens to its workers."""
 
+import json
 import os
 import shutil
 import signal
@@ -17,7 +18,9 @@ from factory_core.kernel.parts import load_part
 from factory_core.postprocess import stage as postprocess
 from factory_core.predict import layout, stage
 from tests.onnx_models import write_box_model, write_oriented_box_model, write_score_model
+from tests.predict import counting_worker
 from tests.predict.dask_processes import IMPATIENT, cluster_in, wait_until
+from tests.slurm_server import slurm_in
 
 pytestmark = pytest.mark.slow
 MODELS = {
@@ -172,6 +175,39 @@ def test_a_worker_that_dies_loses_nothing(tmp_path, inputs, predict):
         assert {(scene, block) for _, scene, block in done} == blocks_of("ab")
         # What it had not finished is done again, and nothing else.
         assert BLOCKS <= len(done) <= BLOCKS + 2
+
+
+def test_a_cancelled_job_of_slurm_loses_nothing(tmp_path, config, inputs, predict):
+    """Jobs are there while the stage runs, compute all of it, and are gone after it."""
+    inputs()
+    here = predict("here")
+    (tmp_path / "slurm").mkdir()
+    with slurm_in(tmp_path / "slurm") as slurm:
+        counted = json.dumps([str(Path(counting_worker.__file__))])
+        settings = {**slurm.environment, "DASK_DISTRIBUTED__WORKER__PRELOAD": counted}
+        with cluster_in(tmp_path / "cluster", block_s=0.3, settings=settings) as cluster:
+            asked = {"jobs": 2, "cores": 1, "memory": "1GB", "interface": "lo"}
+            config.compute = load_part("compute", "slurm") | asked
+            OmegaConf.save(config, tmp_path / "config.yaml")
+            command = ["-c", STAGE, str(tmp_path / "config.yaml"), str(tmp_path), "there"]
+            run = cluster.start(*command)
+            wait_until(lambda: len(cluster.computed()) >= 2, what="two blocks")
+            name = cluster.computed()[1][0]
+            (cancelled,) = [job for job in slurm.running() if works_as(slurm, job, name)]
+            slurm.ask("scancel", cancelled)
+            assert run.wait() == 0, logs(cluster)
+            done = cluster.computed()
+        wait_until(lambda: not slurm.jobs(), what="the end of all jobs")
+        assert slurm.ended()[cancelled] == "CANCELLED"
+        assert len(slurm.ended()) >= 2
+    assert bytes_of(tmp_path / "predictions/there") == here
+    assert {(scene, block) for _, scene, block in done} == blocks_of("ab")
+    # What the cancelled job was at is done again, and nothing else.
+    assert BLOCKS <= len(done) <= BLOCKS + 2
+
+
+def works_as(slurm, job, name):
+    return f"--name {name} " in slurm.ask("scontrol", "write", "batch_script", job, "-")
 
 
 def kill_when(cluster, process, name):
