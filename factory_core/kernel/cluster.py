@@ -26,6 +26,7 @@ from factory_core.kernel.jobs import Task
 ROOM = 2000
 FINISH_FIRST = 1
 KEPT = "What was finished is kept: start the stage again."
+# How often to look after jobs: `squeue` is a burden where many ask.
 LOOK_S = 15.0
 
 

@@ -173,5 +173,5 @@ def _end_of_log(folder: Path, number: str) -> str:
     files = sorted(folder.glob(f"*-{number}.err"))
     if not files:
         return f"it left no log in {folder}, which its node must see"
-    lines: Any = files[0].read_text(errors="replace").strip().splitlines()[-LAST_LINES:]
+    lines = files[0].read_text(errors="replace").strip().splitlines()[-LAST_LINES:]
     return f"{files[0]} ends: {' / '.join(lines) or '(empty)'}"
