@@ -22,14 +22,11 @@ from factory_core.running_points.outcome import Outcome, told
 from factory_core.running_points.sensitivity import (
     Effect,
     effects,
-    find_failed,
+    failing_value,
+    good_range,
     interaction,
 )
-from factory_core.running_points.sensitivity_charts import (
-    draw_interaction,
-    draw_sensitivity,
-    good_range,
-)
+from factory_core.running_points.sensitivity_charts import draw_interaction, draw_sensitivity
 from factory_core.tune.values import written
 
 TABLE = "points"
@@ -73,7 +70,12 @@ def draw(outcome: Outcome) -> dict[str, bytes]:
         one, other = found[:2]
         table = interaction(one, other, tried, metric=outcome.metric, maximize=outcome.maximize)
         drawn = draw_interaction(
-            table, one, other, metric=outcome.metric, maximize=outcome.maximize
+            table,
+            one,
+            other,
+            metric=outcome.metric,
+            maximize=outcome.maximize,
+            worst=failing_value(values, maximize=outcome.maximize),
         )
         if drawn is not None:
             pictures["interaction"] = drawn
@@ -124,7 +126,7 @@ def render(outcome: Outcome, pictures: dict[str, bytes], *, detector: str) -> st
     axes = [axis.metric for axis in _axes(outcome) or ()]
     measured = _measured(outcome)
     values = np.array([one.numbers[outcome.metric] for one in measured], float)
-    failed = find_failed(values, maximize=outcome.maximize)
+    worst = failing_value(values, maximize=outcome.maximize)
     return environment.get_template("page.html.jinja").render(
         detector=detector,
         outcome=outcome,
@@ -138,8 +140,9 @@ def render(outcome: Outcome, pictures: dict[str, bytes], *, detector: str) -> st
         axes=axes,
         not_drawn=sum(not _known(one, *axes) for one in outcome.tried),
         measured=len(measured),
-        failed=int(failed.sum()),
-        beyond=_beyond(values[~failed], maximize=outcome.maximize),
+        worst=worst,
+        failed=int((values == worst).sum()),
+        beyond=_beyond(values[values != worst], maximize=outcome.maximize),
         front=outcome.front[:MOST_ROWS] if len(outcome.plan.objectives) > 1 else [],
         told=told,
         command=outcome.command(best) if best else "",

@@ -14,14 +14,15 @@ from factory_core.tune.values import written
 
 MOST_VALUES = 16
 BINS = 8
+SHARED = 0.25
 
 
 @dataclass(frozen=True)
 class Effect:
     """What one parameter does.
 
-    Points that failed (`find_failed`) count in `best`, `failed` and `share_of_failing` alone: they
-    are so far from all others that they would hide what is between those.
+    Points that failed (`failing_value`) count in `best`, `failed` and `share_of_failing` alone:
+    they are so far from all others that they would hide what is between those.
 
     Attributes:
         key: The parameter.
@@ -44,19 +45,52 @@ class Effect:
     failed: np.ndarray
 
 
-def find_failed(values: np.ndarray, *, maximize: bool) -> np.ndarray:
-    """`(point,)` whether each point scored 0 where more is better: it got nothing right.
+def failing_value(values: np.ndarray, *, maximize: bool) -> float | None:
+    """The worst value, where points that have it failed altogether; None where none did.
 
-    None is said to have failed where all did, or where some are below 0: there 0 is no end.
+    Where more is better that is 0: nothing was got right. Where less is, it is a value far off all
+    others that a quarter of the points share: all labels missed, say. None too where all have it.
 
     Args:
         values: `(point,)` of the objective.
         maximize: Whether more of it is better.
     """
-    failed: np.ndarray = values == 0
-    if not maximize or failed.all() or (values < 0).any():
-        return np.zeros(len(values), bool)
-    return failed
+    if not len(values) or np.ptp(values) == 0:
+        return None
+    if maximize:
+        return 0.0 if values.min() == 0 else None
+    worst = float(values.max())
+    others = values[values != worst]
+    shared = len(values) - len(others) >= max(2, SHARED * len(values))
+    is_far = worst > _bad_end(others, maximize=False)
+    return worst if shared and is_far else None
+
+
+def good_range(values: np.ndarray, *, maximize: bool) -> tuple[float, float, str]:
+    """Least and greatest value of a scale on which the good values can be told apart.
+
+    The best three quarters of the values have two thirds of it, or more: what is so bad that they
+    would have less lies beyond its end.
+
+    Args:
+        values: `(value,)`, one at least.
+        maximize: Whether more is better.
+
+    Returns:
+        The two ends, and beyond which of them values lie: `min`, `max` or `neither`.
+    """
+    low, high = float(values.min()), float(values.max())
+    end = _bad_end(values, maximize=maximize)
+    if not low < end < high:
+        return low, high, "neither"
+    return (end, high, "min") if maximize else (low, end, "max")
+
+
+def _bad_end(values: np.ndarray, *, maximize: bool) -> float:
+    """Where the scale of `good_range` ends at the bad side, if any value lies that far."""
+    best = values.max() if maximize else values.min()
+    quarter = np.quantile(values, 0.25 if maximize else 0.75)
+    return float(quarter + (quarter - best) / 2)
 
 
 def effects(tried: Sequence[Tried], *, metric: str, maximize: bool) -> list[Effect]:
@@ -78,7 +112,7 @@ def effects(tried: Sequence[Tried], *, metric: str, maximize: bool) -> list[Effe
 
 def _effect(key: str, tried: Sequence[Tried], values: np.ndarray, *, maximize: bool) -> Effect:
     labels, place = _places([one.point.settings.get(key) for one in tried])
-    failed = find_failed(values, maximize=maximize)
+    failed = values == failing_value(values, maximize=maximize)
     there = np.where(failed, -1, place)
     _, share = _explained(values, there, count=len(labels))
     failing, share_of_failing = _explained(failed.astype(float), place, count=len(labels))

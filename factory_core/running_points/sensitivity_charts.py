@@ -13,7 +13,7 @@ from matplotlib.patches import Rectangle
 
 from factory_core.evaluate.figures import STYLE, as_png, new_figure
 from factory_core.running_points.charts import BLUE, GREY, INK, ORANGE, short
-from factory_core.running_points.sensitivity import Effect, find_failed
+from factory_core.running_points.sensitivity import Effect, failing_value, good_range
 
 PALE, QUIET = "#e6eaef", "#5b6675"
 PANELS_A_ROW = 3
@@ -38,7 +38,8 @@ def draw_sensitivity(
     """
     rows = -(-len(found) // PANELS_A_ROW)
     columns = min(PANELS_A_ROW, len(found))
-    shown = ~find_failed(values, maximize=maximize)
+    worst = failing_value(values, maximize=maximize)
+    shown = values != worst
     low, high, beyond = good_range(values[shown], maximize=maximize)
     margin = 0.05 * (high - low) or 0.05 * (abs(high) or 1)
     ends = (low - margin * (beyond != "min"), high + margin * (beyond != "max"))
@@ -58,8 +59,8 @@ def draw_sensitivity(
             panel.plot(steps, best, "o-", color=BLUE, lw=1.8, ms=4, label=label)
             panel.plot(steps, effect.median, "o--", color=ORANGE, lw=1.2, ms=3, label="median")
             panel.set(xlim=(-0.5, len(steps) - 0.5), ylim=ends)
-            if not shown.all():
-                _draw_failed(panel, effect.failed)
+            if worst is not None:
+                _draw_failed(panel, effect.failed, worst=worst)
             _tick(panel, effect.labels)
             panel.set_title(
                 _title(effect),
@@ -77,8 +78,8 @@ def draw_sensitivity(
         return as_png(figure)
 
 
-def _draw_failed(panel: Axes, failed: np.ndarray) -> None:
-    """Bars below the scale of a panel: of each value the share of points that scored 0."""
+def _draw_failed(panel: Axes, failed: np.ndarray, *, worst: float) -> None:
+    """Bars below the scale of a panel: of each value the share of points that failed."""
     low, high = panel.get_ylim()
     ticks = [tick for tick in panel.get_yticks() if low <= tick <= high]
     foot = (high - low) * FOOT / (1 - FOOT)
@@ -89,7 +90,7 @@ def _draw_failed(panel: Axes, failed: np.ndarray) -> None:
         width=0.62,
         color=GREY,
         zorder=3,
-        label="share that scores 0",
+        label=f"share at {worst:g}",
     )
     if len(failed) <= MOST_TICKS:
         named = [f"{share:.0%}" if share else "" for share in failed]
@@ -123,7 +124,13 @@ def _tick(panel: Axes, labels: Sequence[str]) -> None:
 
 
 def draw_interaction(
-    table: np.ndarray, one: Effect, other: Effect, *, metric: str, maximize: bool
+    table: np.ndarray,
+    one: Effect,
+    other: Effect,
+    *,
+    metric: str,
+    maximize: bool,
+    worst: float | None,
 ) -> bytes | None:
     """The best of the objective for each pair of values of two parameters, bright where it is good.
 
@@ -136,9 +143,10 @@ def draw_interaction(
         other: Along its columns.
         metric: The objective.
         maximize: Whether more of it is better.
+        worst: Of `sensitivity.failing_value`.
     """
     height, width = table.shape
-    failed = (table == 0) & bool(one.failed.any())
+    failed = table == worst
     colours = np.where(failed, np.nan, table)
     if np.isnan(colours).all():
         return None
@@ -184,31 +192,9 @@ def _write_numbers(
     """The value of each cell in it, with digits enough to tell those on the scale apart."""
     digits = int(np.clip(np.ceil(1.5 - np.log10(span)), 0, 4)) if span else 3
     for row, column in np.argwhere(~np.isnan(table)):
-        text, colour = "0", QUIET
+        text, colour = f"{table[row, column]:g}", QUIET
         if not failed[row, column]:
             text = f"{table[row, column]:.{digits}f}"
             luminance = np.dot(image.to_rgba(table[row, column])[:3], (0.3, 0.59, 0.11))
             colour = "white" if luminance < 0.5 else INK
         panel.text(column, row, text, ha="center", va="center", color=colour, size=7)
-
-
-def good_range(values: np.ndarray, *, maximize: bool) -> tuple[float, float, str]:
-    """Least and greatest value of a scale on which the good values can be told apart.
-
-    The best three quarters of the values have two thirds of it, or more: what is so bad that they
-    would have less lies beyond its end.
-
-    Args:
-        values: `(value,)`, one at least.
-        maximize: Whether more is better.
-
-    Returns:
-        The two ends, and beyond which of them values lie: `min`, `max` or `neither`.
-    """
-    sign = 1 if maximize else -1
-    worst, best = float((sign * values).min()), float((sign * values).max())
-    quarter = float(np.quantile(sign * values, 0.25))
-    end = quarter - (best - quarter) / 2
-    if worst >= end or quarter == best:
-        return float(values.min()), float(values.max()), "neither"
-    return (end, best, "min") if maximize else (-best, -end, "max")

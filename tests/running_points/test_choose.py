@@ -21,8 +21,13 @@ from factory_core.running_points.compare import stand_beside_best
 from factory_core.running_points.evaluator import cut_branches
 from factory_core.running_points.plan import Bound, Plan
 from factory_core.running_points.points import Point, in_order
-from factory_core.running_points.sensitivity import effects, find_failed, interaction
-from factory_core.running_points.sensitivity_charts import draw_interaction, good_range
+from factory_core.running_points.sensitivity import (
+    effects,
+    failing_value,
+    good_range,
+    interaction,
+)
+from factory_core.running_points.sensitivity_charts import draw_interaction
 
 
 def plan(objectives, **constraints):
@@ -145,17 +150,20 @@ def test_points_that_score_0_count_apart_from_the_shares_of_the_others():
 
 
 @pytest.mark.parametrize(
-    ("values", "maximize", "expected"),
+    ("values", "maximize", "worst"),
     [
-        pytest.param([], True, [], id="no points"),
-        pytest.param([0, 0.5, 0], True, [True, False, True], id="0 is the bad end"),
-        pytest.param([0, 0.5], False, [False, False], id="0 is the good end"),
-        pytest.param([0, 0], True, [False, False], id="nothing but 0"),
-        pytest.param([0, -0.5, 1], True, [False] * 3, id="0 is no end"),
+        pytest.param([], True, None, id="no points"),
+        pytest.param([0, 0.5, 0], True, 0, id="0 is the bad end"),
+        pytest.param([0, 0.5], False, None, id="0 is the good end"),
+        pytest.param([0, 0], True, None, id="nothing but 0"),
+        pytest.param([0, -0.5, 1], True, None, id="0 is no end"),
+        pytest.param([90, 3, 4, 90], False, 90, id="a bad end that many share"),
+        pytest.param([90, 3, 4, 5, 6], False, None, id="a bad end of one in five"),
+        pytest.param([4, 3, 1, 2, 4, 3], False, None, id="no further off than others"),
     ],
 )
-def test_what_failed(values, maximize, expected):
-    assert find_failed(np.array(values, float), maximize=maximize).tolist() == expected
+def test_what_failed(values, maximize, worst):
+    assert failing_value(np.array(values, float), maximize=maximize) == worst
 
 
 @pytest.mark.parametrize(
@@ -175,11 +183,11 @@ def test_a_scale_tells_the_good_ones_apart(values, maximize, expected):
     assert beyond == expected[2]
 
 
-def drawn_numbers(monkeypatch, table, one, other, *, maximize=True):
+def drawn_numbers(monkeypatch, table, one, other):
     """The texts of a picture of two parameters; None where there is no picture."""
     seen = []
     monkeypatch.setattr(sensitivity_charts, "as_png", lambda figure: seen.append(figure) or b"png")
-    drawn = draw_interaction(table, one, other, metric="f1", maximize=maximize)
+    drawn = draw_interaction(table, one, other, metric="f1", maximize=True, worst=0.0)
     assert drawn == (b"png" if seen else None)
     return [text.get_text() for text in seen[0].axes[0].texts] if seen else None
 
