@@ -185,7 +185,7 @@ def test_a_cancelled_job_of_slurm_loses_nothing(tmp_path, config, inputs, predic
     with slurm_in(tmp_path / "slurm") as slurm:
         counted = json.dumps([str(Path(counting_worker.__file__))])
         settings = {**slurm.environment, "DASK_DISTRIBUTED__WORKER__PRELOAD": counted}
-        with cluster_in(tmp_path / "cluster", block_s=0.3, settings=settings) as cluster:
+        with cluster_in(tmp_path / "cluster", block_s=0.2, settings=settings) as cluster:
             asked = {"jobs": 2, "cores": 1, "memory": "1GB", "interface": "lo"}
             config.compute = load_part("compute", "slurm") | asked
             OmegaConf.save(config, tmp_path / "config.yaml")
