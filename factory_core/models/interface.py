@@ -143,7 +143,7 @@ class Model(ABC):
 
     @abstractmethod
     def measure(self, labels: Sequence[Any], outputs: dict[str, np.ndarray]) -> float:
-        """How well decoded `outputs` fit `labels`, 0 to 1; the best weights are kept by it."""
+        """How well decoded `outputs` fit `labels`, 0 to 1; weights are kept by it."""
 
     @property
     def divisor_px(self) -> int:

@@ -1,4 +1,4 @@
-"""How well outputs fit labels: one number an epoch, to keep the best weights by."""
+"""How well outputs fit labels: one number an epoch, to keep weights by."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -20,7 +21,6 @@ class Progress:
         batches: Finished batches of the epoch that runs.
         loss: Sum of their losses.
         averaged: Step at which the average last looked at the weights.
-        kept: Epoch of the weights that are kept of each cycle of the schedule.
         losses: Number and loss of the windows that the sampler asked for, for the epoch that runs.
     """
 
@@ -28,22 +28,32 @@ class Progress:
     batches: int = 0
     loss: float = 0.0
     averaged: int = 0
-    kept: list[int] = field(default_factory=list)
     losses: list[tuple[int, float]] = field(default_factory=list)
-
-    def rank(self, epoch: int) -> tuple[float, float]:
-        """By what the weights of a finished epoch are compared: quality on val, then its loss."""
-        figures = self.curves[epoch]
-        return figures["val/quality"], -figures["val/loss"]
 
     def stalled(self) -> int:
         """Finished epochs since the quality or the loss on val was last the best so far."""
-        epochs = range(len(self.curves))
-        if not epochs:
+        if not self.curves:
             return 0
-        best = max(epochs, key=self.rank)
-        lowest = min(epochs, key=lambda epoch: self.curves[epoch]["val/loss"])
-        return len(epochs) - 1 - max(best, lowest)
+        qualities = [figures["val/quality"] for figures in self.curves]
+        losses = [figures["val/loss"] for figures in self.curves]
+        last = max(qualities.index(max(qualities)), losses.index(min(losses)))
+        return len(self.curves) - 1 - last
+
+    def as_good_as_best(self, samples: float, *, since: int) -> bool:
+        """Whether the last finished epoch is not surely worse than the best since another one.
+
+        Surely is by more than one standard error, as of a share of `samples` (the rule of
+        Breiman et al. 1984, Classification and Regression Trees, 3.4.3). Val is small: which of
+        near equals is highest there is luck, and later ones have learnt at a lower rate.
+
+        Args:
+            samples: What the quality is measured on: boxes labelled on val, or windows of masks.
+            since: Number of the first epoch that counts.
+        """
+        qualities = [figures["val/quality"] for figures in self.curves[since:]]
+        best = max(qualities)
+        error = math.sqrt(best * (1 - best) / max(samples, 1))
+        return qualities[-1] >= best - error
 
     def save(self, folder: Path, *, values: Sequence[np.ndarray]) -> None:
         """Write this and `values`, whole or not at all."""

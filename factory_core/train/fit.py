@@ -1,4 +1,4 @@
-"""Train a network epoch by epoch, and keep the weights that find best on val."""
+"""Train a network epoch by epoch, and keep the latest weights that find as well as the best."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Plan:
     Attributes:
         epochs: Passes over the windows of train, at most.
         patience: Ends after so many epochs in which neither quality nor loss on val got better.
-        cycles: Parts of equal length of which the best weights are kept each.
+        cycles: Parts of equal length of which weights are kept each.
         average: Of the weights over the steps; it is the average that is measured and kept.
         save_minutes: Time between two checkpoints within an epoch; each epoch ends with one.
         feed_threads: Batches that are made at once, ahead of their use.
@@ -111,17 +111,17 @@ class Training:
         self.progress.save(self.folder, values=values)
         self.saved = time.monotonic()
 
-    def keep(self) -> None:
-        """Keep the average after the epoch that just ended, if it is the best of its cycle."""
-        now = self.progress
-        epoch = len(now.curves) - 1
+    def keep(self, samples: float) -> None:
+        """Keep the average after an epoch that is as good as the best of its cycle.
+
+        Args:
+            samples: What its quality was measured on.
+        """
+        epoch = len(self.progress.curves) - 1
         cycle = self.plan.cycle(epoch)
-        if cycle == len(now.kept):
-            now.kept.append(epoch)
-        elif now.rank(epoch) > now.rank(now.kept[cycle]):
-            now.kept[cycle] = epoch
-        if now.kept[cycle] == epoch and self.placement.chief:
-            write_values(self.folder / f"best-{cycle}.npz", self.average.values)
+        first = next(one for one in range(epoch + 1) if self.plan.cycle(one) == cycle)
+        if self.progress.as_good_as_best(samples, since=first) and self.placement.chief:
+            write_values(self.folder / f"kept-{cycle}.npz", self.average.values)
 
 
 def fit(
@@ -137,7 +137,7 @@ def fit(
         watch: Is shown every epoch.
 
     Returns:
-        The best weights of each cycle, to be read by `checkpoint.read_values`.
+        The weights that are kept of each cycle, to be read by `checkpoint.read_values`.
 
     Raises:
         ModelError: The loss is not a number, or the memory is full.
@@ -155,7 +155,7 @@ def fit(
             rate = float(training.network.optimizer.learning_rate)
             with training.average.shown_by(training.measured.weights):
                 found = measure(training.measured, model, val, train=train)
-                val_loss, quality = training.placement.agree(found)
+                val_loss, quality, samples = training.placement.agree(found)
                 watch.draw(epoch, training.measured)
                 now.losses = list(train.look(training.measured, epoch=epoch + 1).items())
             figures = {
@@ -165,11 +165,12 @@ def fit(
                 "learning_rate": rate,
             }
             now.curves.append(figures)
-            training.keep()
+            training.keep(samples)
             now.batches, now.loss = 0, 0.0
             training.save()
             watch.log(epoch, figures)
-    return [training.folder / f"best-{cycle}.npz" for cycle in range(len(now.kept))]
+    cycles = 1 + plan.cycle(len(now.curves) - 1)
+    return [training.folder / f"kept-{cycle}.npz" for cycle in range(cycles)]
 
 
 def _train_epoch(training: Training, train: TrainingBatches, bar: Any) -> float:
@@ -202,8 +203,8 @@ def _train_epoch(training: Training, train: TrainingBatches, bar: Any) -> float:
 
 def measure(
     network: keras.Model, model: Model, val: Shards, *, train: TrainingBatches
-) -> tuple[float, float]:
-    """Mean loss and quality of `network` on the windows of val."""
+) -> tuple[float, float, float]:
+    """Mean loss and quality of `network` on the windows of val, and on how many samples."""
     losses: list[np.ndarray] = []
     decoded: list[dict[str, np.ndarray]] = []
     labels: list[Any] = []
@@ -216,4 +217,6 @@ def measure(
         decoded.append({name: ops.convert_to_numpy(value) for name, value in outputs.items()})
         labels += [sample.labels for sample in samples]
     joined = {name: np.concatenate([piece[name] for piece in decoded]) for name in decoded[0]}
-    return float(np.sum(losses) / len(val)), model.measure(labels, joined)
+    # A quality of masks is one of pixels, which say the same as their neighbours.
+    count = sum(1 if isinstance(one, np.ndarray) else len(one) for one in labels)
+    return float(np.sum(losses) / len(val)), model.measure(labels, joined), float(count)

@@ -16,7 +16,7 @@ class Schedule(ABC):
     """The rate of the optimiser over the epochs of a training.
 
     Attributes:
-        cycles: Times that the rate falls to its end; the best weights of each are kept, as
+        cycles: Times that the rate falls to its end; weights of each are kept, as
             members of an ensemble where there are several.
     """
 

@@ -1,4 +1,4 @@
-"""The numbers that training keeps its best weights by, on cases worked out by hand."""
+"""The numbers that training keeps weights by, on cases worked out by hand."""
 
 import numpy as np
 import pytest
