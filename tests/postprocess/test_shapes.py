@@ -194,6 +194,19 @@ def test_holes_up_to_the_limit_are_filled():
     assert found.area == 200 - 24
 
 
+def test_outlines_without_a_hole_are_left_alone(monkeypatch):
+    holed = shapely.Polygon(BOX.exterior, [shapely.box(9, 4, 10, 5).exterior])
+    given = frame([L_SHAPE, holed, shapely.MultiPolygon([BOX, affinity.translate(holed, 50)]), BOX])
+    checked, is_valid = [], shapely.is_valid
+    monkeypatch.setattr(
+        shapely, "is_valid", lambda some: checked.append(len(some)) or is_valid(some)
+    )
+    found = FillPolygonHoles(1.5)(given)
+    assert checked[0] == 2
+    assert found.area.tolist() == [L_SHAPE.area, 200, 400, 200]
+    assert found.geom_type.tolist() == given.geom_type.tolist()
+
+
 @pytest.mark.parametrize(("distance_m", "area"), [(1, 264), (-1, 144), (-6, None)])
 def test_buffer(distance_m, area):
     found = Buffer(distance_m, "mitre")(frame([BOX]))

@@ -31,7 +31,12 @@ class FillPolygonHoles:
         return detections.set_geometry(shapes, crs=detections.crs)
 
     def _fill(self, polygons: np.ndarray) -> np.ndarray:
-        rings, owner = shapely.get_rings(polygons, return_index=True)
-        outer = np.append(True, owner[1:] != owner[:-1])
-        kept = outer | (shapely.area(shapely.polygons(rings)) > self.max_area_m2)
-        return np.asarray(shapely.polygons(rings[kept], indices=owner[kept]))
+        # Most have no hole, and to make them anew is nearly all the work.
+        holed = shapely.get_num_interior_rings(polygons) > 0
+        rings, owner = shapely.get_rings(polygons[holed], return_index=True)
+        inner = np.append(False, owner[1:] == owner[:-1])[: len(owner)]
+        kept = ~inner
+        kept[inner] = shapely.area(shapely.polygons(rings[inner])) > self.max_area_m2
+        filled = polygons.copy()
+        filled[holed] = shapely.polygons(rings[kept], indices=owner[kept])
+        return filled
