@@ -5,6 +5,7 @@ import contextlib
 import pytest
 
 from factory_core.train.reproducible import pin
+from tests.train.forks import Forks
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -13,3 +14,10 @@ def folder_of_its_own(tmp_path_factory):
     pin(seed=0, threads=2)
     with contextlib.chdir(tmp_path_factory.mktemp("started")):
         yield
+
+
+@pytest.fixture(scope="session")
+def forks():
+    """Starts processes that train."""
+    with Forks() as started:
+        yield started

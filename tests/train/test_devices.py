@@ -3,8 +3,7 @@
 import contextlib
 import json
 import os
-import subprocess
-import sys
+import signal
 
 import numpy as np
 import pytest
@@ -41,24 +40,13 @@ SETTINGS = {
 }
 
 
-def start(root, **environment):
-    with (root / "log").open("a") as log:
-        return subprocess.Popen(
-            [sys.executable, "-c", SCRIPT, root],
-            stdout=log,
-            stderr=log,
-            cwd=root,
-            env={**os.environ, **environment},
-        )
-
-
 def losses(root):
     tables = [root / f"curves/plots/metrics/{name}/loss.tsv" for name in ("train", "val")]
     return np.array([np.loadtxt(table, skiprows=1)[:, -1] for table in tables])
 
 
 @pytest.mark.slow
-def test_losses_are_those_of_one_device(tmp_path):
+def test_losses_are_those_of_one_device(forks, tmp_path):
     run_dataset(config(**SETTINGS), **write_inputs(tmp_path), out=tmp_path / "dataset")
     chosen = {
         "one": load_part("devices", "one"),
@@ -69,11 +57,14 @@ def test_losses_are_those_of_one_device(tmp_path):
         (tmp_path / name).mkdir()
         params = config(**SETTINGS, devices=devices)
         OmegaConf.save(params, tmp_path / name / "params.yaml")
-    assert start(tmp_path / "one").wait() == 0
-    assert start(tmp_path / "two").wait() == 0, (tmp_path / "two/log").read_text()
+    for name in ("one", "two"):
+        folder = tmp_path / name
+        assert forks.run(SCRIPT, folder, folder) == 0, (folder / "log").read_text()
     addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
     processes = [
-        start(
+        forks.start(
+            SCRIPT,
+            tmp_path / "workers",
             tmp_path / "workers",
             TF_CONFIG=json.dumps(
                 {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
@@ -82,11 +73,11 @@ def test_losses_are_those_of_one_device(tmp_path):
         for index in range(2)
     ]
     try:
-        ended = [process.wait(timeout=300) for process in processes]
+        ended = [forks.status(process) for process in processes]
     finally:
         for process in processes:
             with contextlib.suppress(ProcessLookupError):
-                process.kill()
+                os.kill(process, signal.SIGKILL)
     assert ended == [0, 0], (tmp_path / "workers/log").read_text()
     for name in ("two", "workers"):
         np.testing.assert_allclose(losses(tmp_path / name), losses(tmp_path / "one"), rtol=1e-4)

@@ -3,8 +3,6 @@
 import hashlib
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import keras
@@ -110,10 +108,12 @@ def test_keras_file_gives_the_same_scores(trained, datasets):
 
 
 @pytest.mark.slow
-def test_another_process_gives_the_same_bytes(trained, datasets, tmp_path):
+def test_another_process_gives_the_same_bytes(trained, datasets, forks, tmp_path):
     task, root = trained
-    run_in_another_process(datasets / task, tmp_path, task=task)
-    assert bytes_of(tmp_path) == bytes_of(root)
+    OmegaConf.save(config(task=task), tmp_path / "params.yaml")
+    assert forks.run(SCRIPT, tmp_path, datasets / task) == 0, (tmp_path / "log").read_text()
+    for name in ("model", "curves"):
+        assert bytes_of(tmp_path / name) == bytes_of(root / name)
 
 
 SCRIPT = """
@@ -121,19 +121,10 @@ import sys
 from pathlib import Path
 from omegaconf import OmegaConf
 from factory_core.train import stage
-dataset, root = map(Path, sys.argv[1:3])
-config = OmegaConf.load(root / "params.yaml")
-stage.run(config, dataset=dataset, out=root / "model", curves=root / "curves", member=0)
+config = OmegaConf.load("params.yaml")
+dataset, out, curves = Path(sys.argv[1]), Path("model"), Path("curves")
+stage.run(config, dataset=dataset, out=out, curves=curves, member=0)
 """
-
-
-def run_in_another_process(dataset, root, *, before="", **changes):
-    OmegaConf.save(config(**changes), root / "params.yaml")
-    done = subprocess.run(
-        [sys.executable, "-c", before + SCRIPT, str(dataset), str(root)], check=False
-    )
-    (root / "params.yaml").unlink()
-    return done.returncode
 
 
 @pytest.mark.slow
