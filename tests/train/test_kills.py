@@ -2,14 +2,11 @@
 
 import hashlib
 import os
-import select
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from omegaconf import OmegaConf
 
@@ -32,63 +29,33 @@ SETTINGS = {
         "order": ["threshold", "polygonise"],
     },
 }
-ARGUMENTS = ("train", "--dataset", "../dataset", "--out", "model", "--curves", "curves")
-# Imports once what each start would import for seconds, then forks a `factory train` a line.
-STARTER = f"""
-import os, sys
-import factory_core.cli, factory_core.train.stage
-for line in sys.stdin:
-    child = os.fork()
-    if not child:
-        log = os.open("log", os.O_CREAT | os.O_APPEND | os.O_WRONLY)
-        os.dup2(log, 1), os.dup2(log, 2)
-        sys.argv = ["factory", *{ARGUMENTS!r}]
-        factory_core.cli.main()
-        os._exit(0)
-    print(child, flush=True)
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
-"""
+FACTORY = "import factory_core.cli; factory_core.cli.main()"
+TRAIN = ("train", "--dataset", "../dataset", "--out", "model", "--curves", "curves")
 
 
 @pytest.mark.slow
-def test_ends_in_the_same_bytes(tmp_path):
+def test_ends_in_the_same_bytes(forks, tmp_path):
     run_dataset(config(**SETTINGS), **write_inputs(tmp_path), out=tmp_path / "dataset")
     for name in ("once", "killed"):
         (tmp_path / name).mkdir()
         OmegaConf.save(config(**SETTINGS), tmp_path / name / "params.yaml")
-    command = [Path(sys.executable).with_name("factory"), *ARGUMENTS]
-    subprocess.run(command, cwd=tmp_path / "once", check=True)
-    killed = tmp_path / "killed"
+    once, killed = tmp_path / "once", tmp_path / "killed"
+    assert forks.run(FACTORY, once, *TRAIN) == 0, (once / "log").read_text()
     moments = np.random.default_rng(0)
-    with subprocess.Popen(
-        [sys.executable, "-c", STARTER],
-        cwd=killed,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as starter:
-        for kill in range(KILLS):
-            process = start(starter)
-            wait_for_moment(killed, starter, kill, moments)
-            os.kill(process, signal.SIGKILL)
-            status = int(starter.stdout.readline())
-            assert status == -signal.SIGKILL, f"kill {kill}: {(killed / 'log').read_text()}"
-            assert not (killed / "model").exists()
-        start(starter)
-        assert int(starter.stdout.readline()) == 0, (killed / "log").read_text()
-        starter.stdin.close()
-    assert bytes_of(killed) == bytes_of(tmp_path / "once")
+    for kill in range(KILLS):
+        process = forks.start(FACTORY, killed, *TRAIN)
+        wait_for_moment(killed, process, kill, moments)
+        os.kill(process, signal.SIGKILL)
+        status = forks.status(process)
+        assert status == -signal.SIGKILL, f"kill {kill}: {(killed / 'log').read_text()}"
+        assert not (killed / "model").exists()
+    assert forks.run(FACTORY, killed, *TRAIN) == 0, (killed / "log").read_text()
+    assert bytes_of(killed) == bytes_of(once)
     names = sorted(path.name for path in killed.iterdir())
     assert names == ["curves", "log", "model", "params.yaml"]
 
 
-def start(starter):
-    """Number of a new process that trains."""
-    print("go", file=starter.stdin, flush=True)
-    return int(starter.stdout.readline())
-
-
-def wait_for_moment(root, starter, kill, moments):
+def wait_for_moment(root, process, kill, moments):
     """Early, some checkpoints on, or while models are written; then a bit more.
 
     The moments are counted in what the process has done, so that a slow machine sees as many.
@@ -97,7 +64,8 @@ def wait_for_moment(root, starter, kill, moments):
         kill, ("checkpoint/state.npz", int(moments.integers(1, 4)))
     )
     seen = changed(root, name)
-    while changes and not select.select([starter.stdout], [], [], 0.002)[0]:
+    while changes and psutil.Process(process).status() != psutil.STATUS_ZOMBIE:
+        time.sleep(0.01)
         now = changed(root, name)
         changes -= now != seen
         seen = now
