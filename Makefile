@@ -2,6 +2,9 @@ PYTHON ?= python3
 SAMPLE ?= neon_trees
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# The tests start hundreds of processes: each would compile the same modules, where Python is told
+# to keep nothing.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help env lint test test-slow docs demo lock clean
 
