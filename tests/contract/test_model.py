@@ -32,7 +32,8 @@ from tests.contract.networks import (
 from tests.models.compose import CLASSES, model_from_yaml
 
 THREADS = 2
-STEPS = 200
+# At most, and between two looks at what has been learnt.
+STEPS, LOOK_STEPS = 200, 25
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -245,11 +246,14 @@ def test_learns_one_window_by_heart(architecture):
     network = network_of(model, side_px=side_px)
     images = (built(architecture).images().astype(np.float32) - 105) / 50
     network.compile(optimizer=keras.optimizers.AdamW(1e-2), loss=model.loss)
-    for _ in range(STEPS):
-        network.train_on_batch(images, built(architecture).targets())
-    outputs = model.decode(ops.convert_to_tensor(network.predict_on_batch(images)))
-    found = {key: np.asarray(value) for key, value in outputs.items()}
-    assert model.measure(built(architecture).labels(), found) > 0.8
+    qualities = []
+    while len(qualities) * LOOK_STEPS < STEPS and max(qualities, default=0) <= 0.8:
+        for _ in range(LOOK_STEPS):
+            network.train_on_batch(images, built(architecture).targets())
+        outputs = model.decode(ops.convert_to_tensor(network.predict_on_batch(images)))
+        found = {key: np.asarray(value) for key, value in outputs.items()}
+        qualities.append(model.measure(built(architecture).labels(), found))
+    assert qualities[-1] > 0.8, qualities
 
 
 @pytest.mark.parametrize("name_of_form", ["unet", "centernet"])
