@@ -131,9 +131,10 @@ def test_a_push_that_lost_its_server_is_finished_later(store, detector, tmp_path
     )
     # The push stands still while it is looked at, or it may end before the look does.
     push.send_signal(signal.SIGSTOP)
-    while len(objects(store)) < before + 5:
+    seen = store.files()  # once: to make a client takes longer than a look
+    while len(seen.find(BUCKET)) < before + 5:
         push.send_signal(signal.SIGCONT)
-        time.sleep(0.02)
+        time.sleep(0.05)
         push.send_signal(signal.SIGSTOP)
     store.kill()
     push.send_signal(signal.SIGCONT)
