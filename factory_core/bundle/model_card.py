@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 
 from factory_core import __version__
 from factory_core.evaluate.readme import table
+from factory_core.predict.change import describe_loss
 from factory_core.predict.signature import Signature
 
 GIVES = {
@@ -16,9 +17,8 @@ GIVES = {
     "boxes": "boxes with scores",
     "oriented_boxes": "boxes of any direction with scores",
 }
-PRECISION = """The models compute in {precision}, and did so for these figures. On {windows} windows
-of val their scores differ from those of 32 bits by {mean:.4f} in the mean and {max:.3f} at most,
-and {iou:.3f} of what either finds is common to both.
+PRECISION = """The models compute in {precision}, and did so for these figures:
+{loss}.
 
 """
 CARD = """# {detector}
@@ -91,5 +91,7 @@ def model_card(
         gives=GIVES[signature.task],
         order=" → ".join(tasks) or "nothing more is done",
         metrics=table(dict(metrics), split="test"),
-        precision=PRECISION.format(**loss) if loss else "",
+        precision=PRECISION.format(precision=loss["precision"], loss=describe_loss(loss))
+        if loss
+        else "",
     )

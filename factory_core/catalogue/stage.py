@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,43 +17,12 @@ from factory_core.catalogue.labels import find_labels, place_labels, read_labels
 from factory_core.catalogue.observe import observe_labels, observe_scene
 from factory_core.catalogue.reuse import files_of_parts, hash_files, identify, read_measured
 from factory_core.catalogue.scenes import describe_scene, grid_of
+from factory_core.catalogue.settings import Settings
 from factory_core.catalogue.sources import Source, find_scenes
 from factory_core.catalogue.table import to_table
-from factory_core.catalogue.view import Context
 from factory_core.kernel import geo, io
 from factory_core.kernel.compute import Compute
 from factory_core.kernel.config import build, section, taxonomy
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Where scenes and labels lie, and what is measured.
-
-    Attributes:
-        scenes: Glob under the raw data.
-        labels: Glob under the raw data.
-        companions: File name of what goes with a scene, by name, with `{scene_id}` in it.
-        bands: Names of the bands, for files that do not tell them.
-        white: Value of a white surface; None takes it from the type of the pixels.
-        cell_m: Side of the squares in which contexts are measured.
-        contexts: What is measured in each cell, a column each.
-    """
-
-    scenes: str
-    labels: str
-    companions: dict[str, str]
-    bands: tuple[str, ...]
-    white: float | None
-    cell_m: float
-    contexts: dict[str, Context]
-
-    def __post_init__(self) -> None:
-        """Refuse cells that cannot be cut and contexts that would hide a column."""
-        if not self.cell_m > 0:
-            raise ValueError(
-                f"`cell_m` must be greater than 0. Received: {self.cell_m}. Use the side of a "
-                "window on the ground: 128."
-            )
 
 
 def run(config: DictConfig, *, raw: Path, out: Path) -> None:

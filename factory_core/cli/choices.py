@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from factory_core.cli.options import Split
+from factory_core.cli.options import MaybePage, Split
 from factory_core.kernel.errors import ConfigError
 
 app = typer.Typer()
@@ -26,8 +26,7 @@ def compose(
     from factory_core.kernel import config, io
 
     composed = config.compose(overrides=overrides or [])
-    if "postprocess" in composed and "dataset" in composed:
-        import_module("factory_core.space.fit").check_chain(composed)
+    import_module("factory_core.space.sections").check_sections(composed)
     text = config.to_yaml(composed)
     current = config.PARAMS.read_text(encoding="utf-8") if config.PARAMS.is_file() else ""
     if text == current:
@@ -150,7 +149,7 @@ def compare(
     by: Annotated[
         str | None, typer.Option(help="Number that decides, f1 say; else the first there is.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="HTML file to write.")] = None,
+    out: MaybePage = None,
     objects: Annotated[
         Path | None,
         typer.Option(help="File.parquet, .geojson or .gpkg for the objects that differ."),

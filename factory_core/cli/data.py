@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from factory_core.cli.options import In
+from factory_core.cli.options import In, MaybePage, Page
 
 app = typer.Typer()
 
@@ -30,6 +30,7 @@ def sample(
     import_module("factory_core.sources.samples").write_sample(
         name, out=out, size_px=size or None, seed=seed
     )
+    typer.echo(f"The sample {name} is in {out}.")
 
 
 @app.command(name="import", rich_help_panel="Around")
@@ -127,7 +128,7 @@ def mosaic(
 @app.command(rich_help_panel="Around")
 def explore(
     catalogue: In,
-    out: Annotated[Path, typer.Option(help="HTML file to write.")],
+    out: Page,
     raw: Annotated[
         Path | None, typer.Option(exists=True, help="The raw data, for pictures of the scenes.")
     ] = None,
@@ -142,7 +143,7 @@ def dataset_diff(
     second: Annotated[
         str | None, typer.Argument(metavar="[REV]", help="Without it: the workspace.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="HTML file for a map.")] = None,
+    out: MaybePage = None,
 ) -> None:
     """Show what changed in scenes, labels and splits between two Git revisions."""
     import_module("factory_core.select.dataset_diff").dataset_diff(first, second, out=out)

@@ -69,6 +69,7 @@ def train(
     """Windows -> model.keras and model.onnx."""
     from factory_core.kernel import config
 
+    import_module("factory_core.models")  # starts Keras without its noise
     import_module("factory_core.space.fit").check_fit(config.load())
     _run("train", dataset=dataset, out=out, curves=curves, member=member)
 

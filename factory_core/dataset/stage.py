@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from factory_core.dataset.contexts import read_contexts
 from factory_core.dataset.labels import number_classes
 from factory_core.dataset.plan import ScenePlan, SceneToCut, check_scenes, plan_scene
 from factory_core.dataset.sample import LAYERS
+from factory_core.dataset.settings import Settings
 from factory_core.dataset.shards import Stats
 from factory_core.dataset.target import Target
 from factory_core.dataset.write import (
@@ -32,7 +33,6 @@ from factory_core.kernel import config as configuration
 from factory_core.kernel import io
 from factory_core.kernel.errors import ConfigError, SelectionError
 from factory_core.kernel.geo import Raster, resolution_m
-from factory_core.kernel.limits import check_at_least, check_within
 from factory_core.kernel.taxonomy import Taxonomy
 
 SPLITS = ("train", "val")
@@ -40,33 +40,6 @@ SPLITS = ("train", "val")
 MEASURED_WINDOWS = 2000
 # A pixel of a mask is one byte, and 0 is the background.
 MOST_CLASSES = 255
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The plain settings of the stage.
-
-    Args:
-        window_px: Side of a window.
-        overlap_px: Pixels that neighbours share, at least.
-        background_share: Share of the windows of train that may be without any label; the
-            others are chosen by chance. All windows of val stay.
-        min_shown: Least share of the labels of a split that its windows must show.
-        shard_windows: Windows in one file.
-        seed: Of the choice of windows without label.
-    """
-
-    window_px: int
-    overlap_px: int
-    background_share: float
-    min_shown: float
-    shard_windows: int
-    seed: int
-
-    def __post_init__(self) -> None:
-        check_at_least(1, window_px=self.window_px, shard_windows=self.shard_windows)
-        check_within(0, self.window_px, without=self.window_px, overlap_px=self.overlap_px)
-        check_within(0, 1, background_share=self.background_share, min_shown=self.min_shown)
 
 
 def run(config: DictConfig, *, scenes: Path, catalogue: Path, selection: Path, out: Path) -> None:

@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from omegaconf import DictConfig
 
 from factory_core.dataset.sample import Boxes, OrientedBoxes
 from factory_core.dataset.shards import Shards
+from factory_core.ensemble.settings import Settings
 from factory_core.ensemble.weights import Stacking
 from factory_core.kernel import config as configuration
 from factory_core.kernel import io
 from factory_core.kernel.compute import progress
 from factory_core.kernel.errors import ConfigError
 from factory_core.predict.model import Ensemble, find_models, load_ensemble, name_members
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Plain settings of `ensemble`.
-
-    Attributes:
-        weights: Found on the windows of val, or equal.
-    """
-
-    weights: Literal["validation", "equal"]
 
 
 def run(config: DictConfig, *, models: Path, dataset: Path, out: Path) -> None:

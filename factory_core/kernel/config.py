@@ -179,9 +179,9 @@ def part_class(target: object, *, where: str, also: tuple[str, ...] = ()) -> Any
     found = getattr(module, name, None)
     home = getattr(found, "__module__", "")
     if not isinstance(found, type) or not f"{home}.".startswith((*prefixes, "keras.src.")):
-        raise ConfigError(
-            f"`{where}._target_` names no part: {target!r}.{nearest(target, _known_targets())}"
-        )
+        classes = [name for name, one in vars(module).items() if isinstance(one, type)]
+        known = [*(f"{module_name}.{name}" for name in classes), *_known_targets()]
+        raise ConfigError(f"`{where}._target_` names no part: {target!r}.{nearest(target, known)}")
     return found
 
 

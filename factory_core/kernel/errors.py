@@ -61,10 +61,10 @@ class OutputError(FactoryError):
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """The sentence that offers the most likely of `names` for a misspelt one, or nothing.
+    """The sentence that offers the most likely of `names`, other than `name`, or nothing.
 
     Returns:
         ` Did you mean 'aircraft'?`, to be put behind a message, or an empty text.
     """
-    near = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)
+    near = difflib.get_close_matches(name, [one for one in names if one != name], n=1, cutoff=0.5)
     return f" Did you mean {near[0]!r}?" if near else ""

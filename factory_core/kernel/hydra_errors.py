@@ -37,7 +37,11 @@ def _of_key(name: str) -> str:
             f"`defaults` of the detector's configuration has no choice of `{name}` yet. Add a line "
             f"`- {name}: NAME` to conf/config.yaml; `factory parts {name}` lists the names."
         )
-    fields = [f"{part.key}.{field}" for part in list_parts() for field in part.fields]
+    parts = [(f"{part.key}.{field}", part) for part in list_parts() for field in part.fields]
+    owners = [f"{part.kind} {part.name}" for field, part in parts if field == name]
+    if owners:
+        return f"nothing that is chosen has `{name}`. It is a field of {', '.join(owners)}."
+    fields = [field for field, _ in parts]
     known = [*kinds(), *fields, *_dotted(OmegaConf.load(CONF / "factory.yaml"))]
     return f"there is no {name!r} to set.{nearest(name, known)}"
 

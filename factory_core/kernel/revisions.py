@@ -24,6 +24,10 @@ class Workspace:
     root: Path
     name: str = WORKSPACE
 
+    def has(self, path: str) -> bool:
+        """Whether the file `path` is there."""
+        return (self.root / path).is_file()
+
     def bring(self, path: str, out: Path) -> None:
         """Put the file `path` of the repository at `out`, as a link.
 
@@ -52,6 +56,10 @@ class Revision:
     root: Path
     name: str
     files: Any
+
+    def has(self, path: str) -> bool:
+        """Whether the commit knows the file `path`, of Git or of DVC."""
+        return bool(self.files.exists(path))
 
     def bring(self, path: str, out: Path) -> None:
         """Put the file `path` of the repository at `out`: a link into the cache, or fetched.

@@ -29,14 +29,15 @@ class Loss:
         mean: Mean absolute difference where either gives a score of 0.1 or more: what neither
             sees would water it down.
         max: Largest absolute difference.
-        iou: Intersection over union of what each finds, with a score of 0.5 or more.
+        iou: Intersection over union of what each finds, with a score of 0.5 or more; None where
+            neither finds anything.
         windows: Windows that were compared.
         compared: Pixels, or boxes, with a score of 0.1 or more.
     """
 
     mean: float
     max: float
-    iou: float
+    iou: float | None
     windows: int
     compared: int
 
@@ -60,7 +61,7 @@ def measure_loss(exact: Ensemble, changed: Ensemble, windows: Iterable[np.ndarra
         either += int(((a >= FOUND_FROM) | (b >= FOUND_FROM)).sum())
         seen += 1
     mean = total / count if count else 0.0
-    return Loss(mean, worst, common / either if either else 1.0, seen, count)
+    return Loss(mean, worst, common / either if either else None, seen, count)
 
 
 def _map_scores(

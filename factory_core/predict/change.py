@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import typer
 
 from factory_core.kernel import io
 from factory_core.kernel.errors import ModelError, SelectionError
-from factory_core.predict.accuracy import COUNTS_FROM, Loss, measure_loss
+from factory_core.predict.accuracy import COUNTS_FROM, FOUND_FROM, Loss, measure_loss
 from factory_core.predict.engine import Engine, load_engine, read_window
 from factory_core.predict.precision import Float32
 from factory_core.predict.settings import Settings
@@ -77,8 +78,21 @@ def change_models(
         report = {"precision": precision.name, **asdict(loss)}
         report["max_score_loss"] = precision.max_score_loss
         io.write_json(report, folder / REPORT)
-    check_loss(io.read_json(folder / REPORT))
+    report = io.read_json(folder / REPORT)
+    check_loss(report)
+    typer.echo(f"precision={precision.name}: {describe_loss(report)}.")
     return found
+
+
+def describe_loss(report: Mapping[str, Any]) -> str:
+    """What `precision.json` tells, as half a sentence."""
+    differ = (
+        f"on {report['windows']} windows of val scores differ from those of 32 bits by "
+        f"{report['mean']:.4f} in the mean and {report['max']:.3f} at most"
+    )
+    if report["iou"] is None:
+        return f"{differ}, and neither finds anything with a score of {FOUND_FROM}"
+    return f"{differ}, and {report['iou']:.3f} of what either finds is common to both"
 
 
 def identity_of_change(settings: Settings, *, scenes: Path, selection: Path) -> list[Any]:
@@ -112,9 +126,7 @@ def check_loss(report: dict[str, Any]) -> None:
         )
     if report["mean"] > bound:
         raise ModelError(
-            f"precision={name} costs too much: on {report['windows']} windows of val scores differ "
-            f"by {report['mean']:.4f} in the mean (at most {report['max']:.3f}), over the bound of "
-            f"{bound}; of what has a score of 0.5 or more {report['iou']:.3f} is common to both. "
+            f"precision={name} costs too much, over the bound of {bound}: {describe_loss(report)}. "
             "Choose precision=float32, raise `predict.precision.calibration_windows` where it has "
             "that, or the bound, `predict.precision.max_score_loss`, where you can bear it."
         )

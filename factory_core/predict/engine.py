@@ -17,12 +17,12 @@ import numpy as np
 import shapely
 from geopandas import GeoSeries
 
-from factory_core.kernel.errors import ConfigError, ModelError
+from factory_core.kernel.errors import ModelError
 from factory_core.kernel.geo import Raster, window_at
 from factory_core.predict import candidates, score_maps
 from factory_core.predict.layout import Layout, lay_out
 from factory_core.predict.model import Ensemble, load_ensemble
-from factory_core.predict.settings import Settings
+from factory_core.predict.settings import Settings, check_overlap
 from factory_core.predict.signature import BOX_NUMBERS, read_precision
 
 Item = TypeVar("Item")
@@ -96,11 +96,7 @@ class Engine:
         self.ensemble.check(raster)
         window_px = self.ensemble.signature.window_px
         overlap_px = self.settings.overlap_px
-        if not 0 <= overlap_px < window_px:
-            raise ConfigError(
-                f"`predict.overlap_px` must lie in [0, {window_px}), the window of the model. "
-                f"Received: {overlap_px}. Use a quarter of the window: {window_px // 4}."
-            )
+        check_overlap(overlap_px, window_px=window_px)
         layout = lay_out(raster.geobox, window_px=window_px, overlap_px=overlap_px)
         return Plan(raster, layout, _touching(raster, layout, area))
 

@@ -8,6 +8,7 @@ from typing import cast
 from omegaconf import DictConfig, OmegaConf
 
 from factory_core.kernel import config as configuration
+from factory_core.kernel.errors import ConfigError
 from factory_core.kernel.limits import check_at_least
 from factory_core.predict.blend import Blend
 from factory_core.predict.merge import Core, Merge
@@ -48,5 +49,19 @@ def read_settings(config: DictConfig) -> Settings:
     Raises:
         ConfigError: A key or a value is wrong; names it.
     """
-    node = OmegaConf.merge(config.predict, {"_target_": f"{__name__}.Settings"})
+    # A copy, as one that Hydra has composed takes no key.
+    node = OmegaConf.merge(dict(config.predict), {"_target_": f"{__name__}.Settings"})
     return cast(Settings, configuration.build(node, where="predict"))
+
+
+def check_overlap(overlap_px: int, *, window_px: int) -> None:
+    """Refuse windows that share more than they have.
+
+    Raises:
+        ConfigError: `overlap_px` is not in [0, `window_px`).
+    """
+    if not 0 <= overlap_px < window_px:
+        raise ConfigError(
+            f"`predict.overlap_px` must lie in [0, {window_px}), the window of the model. "
+            f"Received: {overlap_px}. Use a quarter of the window: {window_px // 4}."
+        )

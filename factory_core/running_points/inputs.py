@@ -113,8 +113,9 @@ def check_current(space: Space) -> None:
         common = f" with {' '.join(plan.overrides)}" if plan.overrides else ""
         raise ConfigError(
             f"{config.PARAMS} and what conf/ composes to{common} differ in {', '.join(differ)}: "
-            "points would be tried on what other settings gave. Compose (`factory compose`) and "
-            f"predict (`dvc repro predict@{SPLIT}`) first."
+            "points would be tried on what other settings gave. What `dvc exp run -S` has set, "
+            "state under `overrides` of the search too, or write it into conf/; else compose "
+            f"(`factory compose`) and predict (`dvc repro predict@{SPLIT}`) first."
         )
 
 

@@ -99,9 +99,23 @@ def _difference(now: Tried, best: Tried, *, plan: Plan, evaluator: Evaluator) ->
     )
     word = "better" if standing.behind >= 0 else "worse"
     text = f"the best is {word} by {abs(standing.behind):.4g}"
+    if len(plan.objectives) > 1:
+        text = f"the first is {_in_each(now, best, plan=plan)}; of the difference in {metric}"
     if standing.behind_low is None or standing.behind_high is None:
         return f"{text} (whether by chance cannot be said: fewer than {LEAST_SCENES} scenes)"
     between = f"95 % interval {standing.behind_low:.4g} to {standing.behind_high:.4g}"
     if standing.behind_low > 0 or standing.behind_high < 0:
         return f"{text} ({between})"
     return f"{text}, which may be chance ({between})"
+
+
+def _in_each(now: Tried, best: Tried, *, plan: Plan) -> str:
+    """How the first point stands to what is set now in each objective."""
+    before, after = gains([now, best], plan)
+    told = []
+    for name, gain in zip(plan.objectives, after - before, strict=True):
+        if gain:
+            told.append(f"{'better' if gain > 0 else 'worse'} in {name} by {abs(gain):.4g}")
+        else:
+            told.append(f"as good in {name}")
+    return ", ".join(told)

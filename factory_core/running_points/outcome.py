@@ -170,7 +170,11 @@ def describe(outcome: Outcome, *, folder: Path) -> Iterator[str]:
         raise ConfigError(outcome.miss)
     best, *others = outcome.standings
     yield ""
-    yield f"best: {best.tried.name(plan)}, {reached(best.tried, plan)}{_interval(best)}"
+    several = len(plan.objectives) > 1
+    title = (
+        f"first by {outcome.metric}, of {len(outcome.front)} on the front" if several else "best"
+    )
+    yield f"{title}: {best.tried.name(plan)}, {reached(best.tried, plan)}{_interval(best)}"
     yield f"now: {outcome.beside_now}"
     for other in others[:1]:
         yield f"next: {other.tried.name(plan)}, {reached(other.tried, plan)}; {told(other)}"

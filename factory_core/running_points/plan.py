@@ -143,10 +143,18 @@ def read_points(file: Path) -> Wanted:
             "gives the figures of a release and steers no choice. Drop `split`."
         )
     plain = OmegaConf.create({key: value for key, value in content.items() if key != "sampler"})
+    for name in ("objectives", "constraints"):
+        if isinstance(plain.get(name), DictConfig):
+            plain[name] = {_metric(key): value for key, value in plain[name].items()}
     node = OmegaConf.create({"points": plain})
     plan: Plan = config.section(node, "points", Plan)
     space = {key: read_tried(value, where=f"space.{key}") for key, value in plan.space.items()}
     return Wanted(plan, space, _read_sampler(content, plan), file)
+
+
+def _metric(key: object) -> str:
+    """A metric as it was written: YAML takes the name `false` for a truth value."""
+    return str(key).lower() if isinstance(key, bool) else str(key)
 
 
 def _read_sampler(content: DictConfig, plan: Plan) -> str | Mapping[str, Any]:

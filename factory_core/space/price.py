@@ -16,6 +16,7 @@ from omegaconf import DictConfig
 from factory_core.dataset.shards import Stats
 from factory_core.kernel import config as configuration
 from factory_core.space.check import sketch_network
+from factory_core.space.sections import check_sections
 from factory_core.space.windows import windows_of
 
 FLOAT_MB = 4 / 1e6
@@ -81,9 +82,7 @@ def price(
         ConfigError: The configuration does not compose, or its parts do not fit.
     """
     config = configuration.compose(root, overrides=overrides)
-    for name in ("dataset", "train"):
-        settings = import_module(f"factory_core.{name}.stage").Settings
-        configuration.section(config, name, settings)
+    check_sections(config)
     configuration.build(config.sampler, where="sampler")
     network = sketch_network(config, root=root)
     cost = import_module("factory_core.models.operations").cost_of(network)

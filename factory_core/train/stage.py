@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import shutil
 import sys
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 import keras
 import numpy as np
@@ -18,7 +16,6 @@ from factory_core.dataset.shards import Shards, Stats, read_stats
 from factory_core.kernel import config as configuration
 from factory_core.kernel import io
 from factory_core.kernel.errors import ConfigError
-from factory_core.kernel.limits import check_at_least
 from factory_core.train.average import assign
 from factory_core.train.batches import TrainingBatches
 from factory_core.train.check import check_labels, check_windows
@@ -28,58 +25,12 @@ from factory_core.train.export import check_onnx, write_keras, write_onnx
 from factory_core.train.fit import fit
 from factory_core.train.graph import build_deployed
 from factory_core.train.reproducible import pin
+from factory_core.train.settings import Settings
 from factory_core.train.start import start_training
 
 CHECKED_WINDOWS = 4
 CHECKPOINT = "checkpoint"
 SECTIONS = ("model", "optimizer", "schedule", "augment", "sampler", "devices", "train")
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The plain settings of the stage.
-
-    Args:
-        members: Numbers of the models of the ensemble; each is trained from another seed.
-        seed: Of the first weights, the order of the windows and the augmentations.
-        epochs: Passes over the windows of train, at most.
-        batch_size: Windows in a step.
-        patience: Ends after so many epochs in which neither quality nor loss on val got better.
-        precision: Of the computation; weights and what is exported are float32 always.
-        deterministic: Whether the same seed must give the same weights.
-        threads: Of the libraries; another number gives other bits.
-        feed_threads: Batches that are made at once, ahead of their use.
-        save_minutes: Time between two checkpoints within an epoch.
-        picture_epochs: Epochs between two pictures of windows of val; 0 draws none.
-    """
-
-    members: tuple[int, ...]
-    seed: int
-    epochs: int
-    batch_size: int
-    patience: int
-    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"]
-    deterministic: bool
-    threads: int
-    feed_threads: int
-    save_minutes: float
-    picture_epochs: int
-
-    def __post_init__(self) -> None:
-        check_at_least(
-            1,
-            epochs=self.epochs,
-            batch_size=self.batch_size,
-            patience=self.patience,
-            threads=self.threads,
-            feed_threads=self.feed_threads,
-        )
-        check_at_least(
-            0,
-            seed=self.seed,
-            save_minutes=self.save_minutes,
-            picture_epochs=self.picture_epochs,
-        )
 
 
 def run(config: DictConfig, *, dataset: Path, out: Path, curves: Path, member: int) -> None:

@@ -38,27 +38,6 @@ def test_compose_writes_and_checks_params(detector):
     assert params.read_text() == before
 
 
-@pytest.mark.parametrize(
-    ("target", "chain", "said"),
-    [
-        pytest.param("boxes", "non_maximum_suppression,threshold", "takes a score", id="kinds"),
-        pytest.param("mask", "min_score,min_area", "but the predictions are a score", id="maps"),
-    ],
-)
-def test_compose_refuses_an_impossible_chain_and_writes_nothing(detector, target, chain, said):
-    (detector / "conf/config.yaml").write_text(
-        "defaults: [target: boxes, postprocess: [min_score, min_area], _self_]\n"
-        "hydra: {searchpath: [pkg://factory_core.conf]}\n"
-        "postprocess: {order: '${oc.dict.keys:postprocess.tasks}'}\n"
-    )
-    assert factory("compose", cwd=detector).returncode == 0
-    before = (detector / "params.yaml").read_text()
-    done = factory("compose", f"target={target}", f"postprocess=[{chain}]", cwd=detector)
-    assert done.returncode == 1
-    assert said in done.stderr
-    assert (detector / "params.yaml").read_text() == before
-
-
 def test_an_error_has_no_traceback(tmp_path):
     done = factory("compose", cwd=tmp_path)
     assert done.returncode == 1

@@ -154,13 +154,14 @@ def test_loss_of_boxes_by_hand(tmp_path):
 
     found = exact.boxes(none)
     blind = SimpleNamespace(boxes=lambda _: found)
+    assert measure_loss(exact, blind, none).iou is None  # there is nothing to be found
     lost = measure_loss(exact, blind, image)
     assert lost.mean == lost.max == pytest.approx(200 / 255)
     assert lost.iou == 0
 
 
 @pytest.mark.parametrize("part", [FLOAT16, INT8], ids=["float16", "int8"])
-def test_stage_runs_the_changed_model_and_reports_its_loss(config, predict, part):
+def test_stage_runs_the_changed_model_and_reports_its_loss(config, predict, part, capsys):
     exact = io.read_score_map(predict() / "test.tif").scores.astype(int)
     config.predict.precision = part
     out = predict()
@@ -169,6 +170,10 @@ def test_stage_runs_the_changed_model_and_reports_its_loss(config, predict, part
     assert report["precision"] == part["_target_"].rpartition(".")[2].lower()
     assert report["windows"] == 6
     assert 0 < report["mean"] <= report["max_score_loss"]
+    assert (
+        f"differ from those of 32 bits by {report['mean']:.4f} in the mean"
+        in capsys.readouterr().out
+    )
     found = io.read_score_map(out / "test.tif").scores.astype(int)
     assert 0 < np.abs(found - exact).max() < 30 or part is FLOAT16
     assert np.abs(found - exact).mean() < 255 * report["max_score_loss"]

@@ -79,3 +79,33 @@ def test_says_why_what_is_set_now_cannot_be_measured(detector):
     assert re.search("now: cannot be measured: .*threshold.* is wrong.*min_score=7.0", text)
     assert table["recall"].notna().any()
     assert len(pd.read_parquet(TABLE)) == len(table) == 6
+
+
+def test_several_objectives_have_a_first_and_no_best(detector):
+    """Each of them is said against what is set now."""
+    params = OmegaConf.load("params.yaml")
+    params.postprocess.tasks.min_area.min_area_m2 = 90.0
+    (detector / "params.yaml").write_text(config.to_yaml(params))
+    aims = "{precision: maximize, recall: maximize, false: minimize}"
+    text, table = searched(write_points(detector, objectives=aims))
+    now = pd.read_parquet(TABLE).set_index("point").loc["now"]
+    front = int(table["front"].sum())
+    found = re.search(r"^first by precision, of (\d+) on the front: (\S+), precision", text, re.M)
+    assert int(found[1]) == front
+    first = table.set_index("point").loc[found[2]]
+    for name, sign in (("precision", 1), ("recall", 1), ("false", -1)):
+        gain = (first[name] - now[name]) * sign
+        told = f"{'better' if gain > 0 else 'worse'} in {name} by {abs(gain):.4g}"
+        lead = "the first is " if name == "precision" else ", "
+        assert lead + (told if gain else f"as good in {name}") in text
+    assert "best" not in text
+
+
+def test_the_page_of_several_objectives_says_how_many_are_on_the_front(detector):
+    write = write_points(detector, objectives="{precision: maximize, recall: maximize}")
+    _, table = searched(write)
+    page = (detector / TABLE).with_name("report.html").read_text()
+    count = int(table["front"].sum())
+    assert "on the front of precision and recall. The first by precision is" in page
+    assert re.search(rf"points, {count} (is|are) on the front", page)
+    assert "The best of" not in page

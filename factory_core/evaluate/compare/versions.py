@@ -10,6 +10,7 @@ from pathlib import Path
 import geopandas as gpd
 from omegaconf import DictConfig, OmegaConf
 
+from factory_core.evaluate.compare.made_by import check_made_by
 from factory_core.kernel import config as configuration
 from factory_core.kernel import io
 from factory_core.kernel.errors import SelectionError
@@ -68,13 +69,16 @@ def gather(
     The ground is what lies in the split of both: elsewhere one of them may have learnt.
 
     Raises:
-        OutputError: A file is not there, nor in the cache or the remote.
+        OutputError: A file is not there, nor in the cache or the remote; or the detections of a
+            version were made by other settings than it states.
         SelectionError: No ground in common.
     """
     params = tuple(
         configuration.load(_bring(version, PARAMS, folder / str(place)))
         for place, version in enumerate((first, second))
     )
+    for number, version in enumerate((first, second)):
+        check_made_by(version, params[number], split=split, folder=folder / str(number))
     selections = tuple(
         _bring(version, SELECTION, folder / str(place))
         for place, version in enumerate((first, second))

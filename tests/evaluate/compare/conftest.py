@@ -61,21 +61,21 @@ def _made(root: Path) -> Path:
     with Repo.init(str(root)) as repo:
         world = World(root, {"places": 2})
         _choose(world, min_score=0.2)
-        _commit(root, "v0")
+        commit(root, "v0")
         houses = {name: [("house", square(*place)) for place in PLACES] for name in SCENES}
         world.add(labels=houses, detections=detections(0, false=OLD_FALSE))
         shutil.rmtree(root / "data/predictions")
         _add(repo)
-        _commit(root, "v1")
+        commit(root, "v1")
         for tag, splits in (("elsewhere", ["train"] * 8), ("fewer", ["test"] * 2 + ["val"] * 6)):
             _select(world, splits)
             _add(repo)
-            _commit(root, tag)
+            commit(root, tag)
         _select(world, ["test"] * 8)
         _detect(world, detections(1, false=NEW_FALSE))
         _choose(world, min_score=0.3)
         _add(repo)
-        _commit(root, "v2")
+        commit(root, "v2")
         _detect(world, detections(0, false=OLD_FALSE))
         here = Path.cwd()
         os.chdir(root)
@@ -107,7 +107,7 @@ def _add(repo: Repo) -> None:
     repo.add([str(Path(repo.root_dir, path)) for path in TRACKED])
 
 
-def _commit(root: Path, tag: str) -> None:
+def commit(root: Path, tag: str) -> None:
     git(root, "add", "--all")
     git(root, "commit", "-q", "-m", tag)
     git(root, "tag", tag)

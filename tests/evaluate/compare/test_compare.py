@@ -10,6 +10,7 @@ from io import StringIO
 
 import geopandas as gpd
 import pytest
+from omegaconf import OmegaConf
 from typer.testing import CliRunner
 
 from factory_core.cli import app
@@ -17,7 +18,7 @@ from factory_core.evaluate.compare.command import compare
 from factory_core.kernel import io
 from factory_core.kernel.errors import ConfigError, OutputError, SelectionError
 from factory_core.kernel.revisions import open_revision
-from tests.evaluate.compare.conftest import SCENES, git
+from tests.evaluate.compare.conftest import SCENES, commit, git
 
 
 @pytest.fixture
@@ -217,6 +218,52 @@ def test_says_what_is_missing_in_the_cache(versions, told):
             told("v1", "v2")
     finally:
         cached.write_bytes(content)
+
+
+def _lock(**stages):
+    """Text of a dvc.lock by which stages ran with these settings."""
+    entries = {
+        name.replace("_of_", "@"): {"cmd": "factory", "params": {"params.yaml": params}}
+        for name, params in stages.items()
+    }
+    return OmegaConf.to_yaml(OmegaConf.create({"schema": "2.0", "stages": entries}))
+
+
+OTHERS = _lock(postprocess_of_test={"postprocess": {"min_score": 0.2}})
+
+
+@pytest.mark.slow
+def test_refuses_a_promoted_point_on_test_that_has_run_on_val_alone(versions, told):
+    """What it holds of test its parent has made: it would come out the same as that."""
+    file = versions / "dvc.lock"
+    file.write_text(OTHERS)
+    commit(versions, "promoted")
+    git(versions, "reset", "-q", "--hard", "HEAD~1")
+    said = r"In promoted the detections of test.*postprocess@test ran with postprocess.min_score "
+    said += r"0.2 in place of 0.3.*`dvc exp apply promoted`.*--split val"
+    for pair in (("v1", "promoted"), ("promoted", "v1")):
+        with pytest.raises(OutputError, match=said):
+            told(*pair)
+
+
+@pytest.mark.slow
+def test_refuses_a_workspace_whose_settings_were_changed_since(versions, told):
+    file = versions / "dvc.lock"
+    file.write_text(OTHERS)
+    try:
+        with pytest.raises(OutputError, match=r"In workspace .*Run `dvc repro`, or take back"):
+            told("v1")
+        file.write_text(
+            _lock(
+                postprocess_of_test={"postprocess": {"min_score": 0.3}},
+                predict_of_test={"fingerprint.predict": "of an older factory"},
+                postprocess_of_val={"postprocess": {"min_score": 0.2}},
+                evaluate_of_test={"evaluate": {"iou": 0.9}},
+            )
+        )
+        assert told("v1")["verdict"]["outcome"] == "better"
+    finally:
+        file.unlink()
 
 
 def test_a_workspace_without_data_says_pull(versions, told):
