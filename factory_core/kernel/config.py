@@ -18,7 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from factory_core.kernel.errors import ConfigError, nearest
 from factory_core.kernel.hydra_errors import explained
-from factory_core.kernel.parts import kinds, list_parts
+from factory_core.kernel.parts import files_with, kinds, list_parts
 from factory_core.kernel.taxonomy import Taxonomy
 
 PARAMS = Path("params.yaml")
@@ -119,10 +119,11 @@ def build(node: Any, *, where: str = "", also: tuple[str, ...] = ()) -> Any:
     """
     node = _plain(node)
     if not isinstance(node, Mapping) or "_target_" not in node:
+        files = ", ".join(map(str, files_with(where.rpartition(".")[2])))
         raise ConfigError(
             f"`{where}` names no part: it has no `_target_`. Received: {node!r}. "
             "Are values set (by an experiment, say) for a part that is not chosen? "
-            "Choose it in the defaults list, or drop its values."
+            f"Choose it in the defaults list, or drop its values{files and f' in {files}'}."
         )
     target = node["_target_"]
     cls = part_class(target, where=where, also=also)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import asdict, dataclass
@@ -80,6 +81,13 @@ def load_part(kind: str, name: str) -> dict[str, Any]:
             return {"_target_": part.target, **deepcopy(part.fields)}
     names = ", ".join(part.name for part in list_parts(kind))
     raise ConfigError(f"There is no {kind} {name!r}. There are: {names}.")
+
+
+def files_with(key: str) -> list[Path]:
+    """The files of the detector's conf/ in which something is set for `key`."""
+    line = re.compile(rf"^[^#]*\b{re.escape(key)}:", re.MULTILINE)
+    files = sorted(Path("conf").rglob("*.yaml"))
+    return [file for file in files if line.search(file.read_text(encoding="utf-8"))]
 
 
 def _conf_folders() -> list[Path]:

@@ -119,6 +119,21 @@ def test_a_mapping_without_a_target_is_no_part():
         config.build({"workers": 1}, where="compute")
 
 
+def test_values_of_a_part_that_is_not_chosen_name_the_files_that_set_them(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    texts = {
+        "conf/experiment/strict.yaml": "postprocess:\n  tasks:\n    min_area: {min_area_m2: 3.0}\n",
+        "conf/experiment/other.yaml": "# min_area: is not set\ndefaults: [min_area]\n",
+        "conf/config.yaml": "defaults: []\n",
+    }
+    for name, text in texts.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    said = r"drop its values in conf/experiment/strict.yaml\.$"
+    with pytest.raises(ConfigError, match=said):
+        config.build({"min_area_m2": 3.0}, where="postprocess.tasks.min_area")
+
+
 def test_a_chain_is_built_in_its_order():
     node = {
         "tasks": {
