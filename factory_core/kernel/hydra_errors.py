@@ -18,6 +18,9 @@ def explained(error: Exception) -> str:
     """What Hydra says, without where it looked and without its advice to add a key unread."""
     lines = [re.sub(r"^In '[^']*': ?", "", line.strip()) for line in str(error).splitlines()]
     text = " ".join(line for line in lines if line and not line.startswith(NOISE))
+    wrong, is_grammar, _ = text.partition(" See https://hydra.cc/docs/")
+    if is_grammar:
+        return f"{wrong}. An override is KEY=VALUE, `train.epochs=3`, in quotes if it has brackets."
     if found := re.search(r"Could not override '([^']+)'", text):
         return _of_key(found[1])
     if found := re.search(r"Could not find '(.+)/(.+)' Available options in [^:]+: (.+)", text):

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from factory_core.kernel.errors import ConfigError
+from factory_core.kernel.errors import ConfigError, nearest
 
 CONF = Path(__file__).parents[1] / "conf"
 # The same YAML, ten times faster where PyYAML was built with libyaml.
@@ -66,7 +66,10 @@ def list_parts(kind: str | None = None) -> list[Part]:
             if (conf / name).is_dir():
                 found |= {(name, part.name): part for part in _parts_in(conf / name)}
     if kind and not found:
-        raise ConfigError(f"There is no kind of part {kind!r}. Kinds: {', '.join(kinds())}.")
+        known = kinds()
+        raise ConfigError(
+            f"There is no kind of part {kind!r}.{nearest(kind, known)} Kinds: {', '.join(known)}."
+        )
     return [found[key] for key in sorted(found, key=lambda key: (names.index(key[0]), key[1]))]
 
 

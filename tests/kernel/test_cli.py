@@ -45,6 +45,12 @@ def test_an_error_has_no_traceback(tmp_path):
     assert "Traceback" not in done.stderr
 
 
+def test_a_misspelt_kind_of_part_is_told_the_nearest(tmp_path):
+    done = factory("parts", "postproces", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "no kind of part 'postproces'. Did you mean 'postprocess'?" in done.stderr
+
+
 def test_parts_as_json_is_an_array_with_fields_and_help(tmp_path):
     done = factory("parts", "compute", "--json", cwd=tmp_path)
     listed = json.loads(done.stdout)

@@ -59,6 +59,7 @@ def test_refuses_what_a_stage_would_refuse(composed, key, value, said):
     ("overrides", "said"),
     [
         pytest.param(["train.epochs=-1"], "`epochs` must be at least 1", id="a value"),
+        pytest.param(["train.epochs"], "An override is KEY=VALUE", id="no value"),
         pytest.param(
             ["postprocess=[non_maximum_suppression,threshold]"], "takes a score", id="a chain"
         ),
