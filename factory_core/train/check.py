@@ -7,10 +7,11 @@ from factory_core.kernel.errors import LabelError, ModelError
 
 
 def check_windows(shards: Shards, stats: Stats, *, split: str) -> None:
-    """Refuse windows that are missing.
+    """Refuse windows that are missing, or of other bands than is stated.
 
     Raises:
-        ModelError: A shard is empty, or there are fewer or more windows than `stats` states.
+        ModelError: A shard is empty, or there are fewer or more windows than `stats` states, or
+            they have fewer or more bands.
     """
     again = "It was cut short or copied in part: run the stage dataset, or `dvc pull`, again."
     for name, count in shards.counts.items():
@@ -20,6 +21,13 @@ def check_windows(shards: Shards, stats: Stats, *, split: str) -> None:
         raise ModelError(
             f"{shards.folder} holds {len(shards)} windows, and its stats.json states "
             f"{stats.windows[split]}. {again}"
+        )
+    bands = shards[0].image.shape[-1] if len(shards) else len(stats.bands)
+    if bands != len(stats.bands):
+        raise ModelError(
+            f"The windows in {shards.folder} have {bands} bands, and its stats.json states "
+            f"{len(stats.bands)} ({', '.join(stats.bands)}). They are not of one run: start the "
+            "stage dataset, or `dvc pull`, again."
         )
 
 

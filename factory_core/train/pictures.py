@@ -133,7 +133,8 @@ def _tinted(
     """The picture under the colours of class `numbers` (from 1), as strong as `shares`."""
     palette = np.array([COLOURS[number % len(COLOURS)] for number in range(256)], np.float32)
     colours = palette[np.maximum(numbers - 1, 0)]
-    strength = 0.65 * np.clip(shares, 0, 1)[..., None]
+    # A training that went wrong gives NaN, which the next look at the loss stops it for.
+    strength = 0.65 * np.clip(np.nan_to_num(shares), 0, 1)[..., None]
     large = [np.kron(values, np.ones((factor, factor, 1))) for values in (colours, strength)]
     mixed = np.asarray(picture) * (1 - large[1]) + large[0] * large[1]
     return Image.fromarray(np.rint(mixed).astype(np.uint8))

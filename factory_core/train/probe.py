@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from omegaconf import DictConfig
 
+import factory_core.models  # noqa: F401 - starts Keras without its noise, here in a new process
 from factory_core.dataset.sample import LAYERS, Boxes, OrientedBoxes
 from factory_core.dataset.shards import Stats
 from factory_core.kernel import config as configuration

@@ -84,6 +84,10 @@ def build_optimizer(config: DictConfig, *, steps: int) -> Any:
             "which is measured, kept and resumed."
         )
     if isinstance(rate, float | int):
+        if not rate > 0:
+            raise ConfigError(
+                f"`optimizer.learning_rate` must be above 0. Received: {rate}. Use 0.001."
+            )
         node["learning_rate"] = schedule(float(rate), epochs=config.train.epochs, steps=steps)
     elif not isinstance(schedule, Constant):
         raise ConfigError(

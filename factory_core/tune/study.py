@@ -24,7 +24,7 @@ from factory_core.tune.curve import read_curve
 from factory_core.tune.outcome import describe
 from factory_core.tune.plan import Search, metric_of, read_search
 from factory_core.tune.values import override
-from factory_core.tune.workplace import Workplace, git, refuse_uncommitted
+from factory_core.tune.workplace import Workplace, changed_since, git, refuse_uncommitted
 
 FOLDER = Path(".dvc/tmp/tune")
 DONE = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
@@ -54,14 +54,13 @@ def tune(file: Path, *, root: Path = Path()) -> Iterator[str]:
     plan = search.plan
     folder = root / FOLDER / plan.name
     refuse_uncommitted(root, own=file)
-    base = git("rev-parse", "HEAD", root=root)
     stage = find_stage(root, plan.metrics)
     config.compose(root, overrides=_first_overrides(search))
     if (root / plan.metrics).is_file():
         metric_of(io.read_json(root / plan.metrics), plan)
-    place = Workplace(root, folder, base)
     with _alone(folder):
-        study = _open_study(search, folder=folder, base=base)
+        study = _open_study(search, folder=folder, root=root, own=file)
+        place = Workplace(root, folder, study.user_attrs["base"])
         place.open()
         runner = _Runner(search, study, place, stage)
         left = plan.trials - len(study.get_trials(deepcopy=False, states=DONE))
@@ -111,7 +110,7 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
 
 
-def _open_study(search: Search, *, folder: Path, base: str) -> optuna.Study:
+def _open_study(search: Search, *, folder: Path, root: Path, own: Path) -> optuna.Study:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
@@ -122,16 +121,22 @@ def _open_study(search: Search, *, folder: Path, base: str) -> optuna.Study:
             pruner=search.build_pruner(),
             load_if_exists=True,
         )
-    identity = {"base": base, "digest": search.digest}
-    for key, value in identity.items():
-        if study.user_attrs.get(key, value) != value:
-            was = f"at commit {study.user_attrs['base'][:10]}" if key == "base" else "otherwise"
-            raise ConfigError(
-                f"The study {search.plan.name!r} was begun {was}: its trials do not compare with "
-                "new ones. Give this one another `name`, or go back to what it was; more `trials` "
-                "are always possible."
-            )
-        study.set_user_attr(key, value)
+    base = study.user_attrs.get("base") or git("rev-parse", "HEAD", root=root)
+    changed = changed_since(base, root=root, own=own)
+    if changed:
+        raise ConfigError(
+            f"The study {search.plan.name!r} was begun at commit {base[:10]}, since when "
+            f"{', '.join(changed[:8])} changed: its trials do not compare with new ones. Give this "
+            f"one another `name`, or go back to that commit; of {own.name}, commits do not matter."
+        )
+    if study.user_attrs.get("digest", search.digest) != search.digest:
+        raise ConfigError(
+            f"The study {search.plan.name!r} was begun with another {own.name}: its trials do not "
+            "compare with new ones. Give this one another `name`, or put back what was there; "
+            "only `trials` may be changed."
+        )
+    study.set_user_attr("base", base)
+    study.set_user_attr("digest", search.digest)
     return study
 
 

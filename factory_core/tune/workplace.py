@@ -77,6 +77,12 @@ def refuse_uncommitted(root: Path, *, own: Path) -> None:
         )
 
 
+def changed_since(base: str, *, root: Path, own: Path) -> list[str]:
+    """Files in which the last commit differs from `base`, but for `own`, which no trial reads."""
+    names = git("diff", "--name-only", "-z", base, "HEAD", root=root).split("\0")
+    return [name for name in names if name and (root / name).resolve() != own.resolve()]
+
+
 @dataclass(frozen=True)
 class Workplace:
     """A clone of the detector at one commit, which shares its DVC cache.

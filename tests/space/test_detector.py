@@ -11,7 +11,7 @@ from factory_core.space.price import describe, price
 from factory_core.space.space import Product, Space
 from factory_core.space.windows import windows_of
 from factory_core.train.graph import build_network
-from tests.template.conftest import bake
+from tests.template.conftest import bake, run
 
 pytestmark = pytest.mark.slow
 
@@ -20,6 +20,7 @@ SMALL = [
     "encoder.width=4",
     "encoder.depth=2",
     "dataset.window_px=32",
+    "predict.overlap_px=8",
     "train.batch_size=2",
 ]
 
@@ -63,9 +64,17 @@ def test_the_price_is_that_of_the_network_that_is_trained(baked, monkeypatch):
     keras.utils.clear_session()
 
 
+def test_the_terminal_has_the_price_and_no_notes_of_tensorflow(baked):
+    settings = [word for item in SMALL for word in ("-S", item)]
+    done = run("factory", "price", *settings, "--steps", "1", cwd=baked)  # both streams
+    assert "measured step" in done.stdout
+    assert not [line for line in done.stdout.splitlines() if "WARNING" in line or "cuda" in line]
+
+
 @pytest.mark.parametrize(
     ("override", "said"),
     [
+        pytest.param("optimizer.learning_rate=-1", "above 0. Received: -1", id="uphill"),
         pytest.param("+optimizer.learning_rat=0.1", "learning_rat", id="unknown of Keras"),
         pytest.param("+optimizer.use_ema=true", "average: moving", id="another average"),
         pytest.param("train.epochs=1", "warmup_epochs.*Received: .* and 1", id="only warm-up"),

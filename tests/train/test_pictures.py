@@ -77,6 +77,16 @@ def test_boxes(label, box):
         assert set(map(tuple, drawing[drawing.any(axis=-1)])) == {BLUE}
 
 
+@pytest.mark.filterwarnings("error")
+def test_scores_that_are_no_numbers_are_drawn_as_none():
+    image = np.zeros((1, 32, 32, 3), np.float32)
+    scores = np.full((1, 32, 32, 2), np.nan, np.float32)
+    bands = ("red", "green", "blue")
+    mask = np.zeros((32, 32), np.uint8)
+    drawn = pictures.draw(image, [mask], {"scores": scores}, stats=stats_of(bands), title="t")
+    assert columns(drawn)[2].max() == 0
+
+
 def test_windows_with_labels_come_first(tmp_path):
     def shown(labels):
         windows = pd.DataFrame({"window": range(len(labels)), "labels": labels})

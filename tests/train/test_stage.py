@@ -223,6 +223,11 @@ def two_classes(dataset):
     io.write_json(stats | {"classes": ["round", "square"]}, dataset / "stats.json")
 
 
+def one_band_more(dataset):
+    stats = io.read_json(dataset / "stats.json")
+    io.write_json(stats | {"bands": [*stats["bands"], "nir"]}, dataset / "stats.json")
+
+
 @pytest.mark.parametrize(
     ("change", "then", "error", "said"),
     [
@@ -240,6 +245,10 @@ def two_classes(dataset):
         pytest.param(
             lambda _, array: array[:2], None, ModelError,
             "train holds 2 windows.*stats.json states 4", id="lost windows",
+        ),
+        pytest.param(
+            None, one_band_more, ModelError,
+            r"train have 3 bands, and its stats.json states 4 \(.*nir\)", id="other bands",
         ),
         pytest.param(
             None, lambda dataset: (dataset / "val/images-00000.npy").write_bytes(b""), OutputError,
@@ -279,6 +288,7 @@ def refuses(root, error, said, *, dataset, member=0, **changes):
         ),
         pytest.param({"member": 3}, r"no member 3.*\[0\]", id="no such member"),
         pytest.param({"model__width": "8"}, "model.width.*int", id="wrong type"),
+        pytest.param({"optimizer__learning_rate": -1}, "above 0. Received: -1", id="uphill"),
         pytest.param({"optimizer__learning_rat": 0.1}, "learning_rat", id="unknown of Keras"),
         pytest.param(
             {"optimizer__learning_rate": {"_target_": "keras.optimizers.schedules.CosineDecay"}},

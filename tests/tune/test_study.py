@@ -53,6 +53,11 @@ def wait_for(condition, *, seconds=120):
         time.sleep(0.05)
 
 
+def commit(pipeline, name):
+    run("git", "add", "--force", name, cwd=pipeline)
+    run("git", "commit", "--quiet", "--message", name, cwd=pipeline)
+
+
 def test_a_search_is_killed_goes_on_and_tells_what_it_found(pipeline):
     write_tune(pipeline, overrides="[train.seconds=0.8]")
     epochs = pipeline.parent / "epochs.txt"
@@ -97,8 +102,16 @@ def test_a_search_is_killed_goes_on_and_tells_what_it_found(pipeline):
     lines = list(tune(write_tune(pipeline, overrides="[train.seconds=0.8]"), root=pipeline))
     assert "4 trials: " in "\n".join(lines)
     assert len(epochs.read_text().splitlines()) == sum(computed.values())
-    with pytest.raises(ConfigError, match="Give this one another `name`"):
+    with pytest.raises(ConfigError, match=r"another TUNE.yaml.*only `trials` may be changed"):
         list(tune(write_tune(pipeline, metric="classes.car"), root=pipeline))
+    # Nor is anything left after a commit of the plan; after one of something else it is refused.
+    again = write_tune(pipeline, overrides="[train.seconds=0.8]")
+    commit(pipeline, again.name)
+    assert "4 trials: " in "\n".join(tune(again, root=pipeline))
+    (pipeline / "notes.md").write_text("of mine")
+    commit(pipeline, "notes.md")
+    with pytest.raises(ConfigError, match=r"since when notes.md changed.*another `name`"):
+        list(tune(again, root=pipeline))
 
 
 def test_finds_the_stage_and_refuses_what_cannot_be_searched(pipeline):

@@ -11,7 +11,7 @@ import pytest
 
 from factory_core.kernel.errors import ConfigError
 from factory_core.tune.curve import read_curve
-from factory_core.tune.workplace import Workplace, refuse_uncommitted
+from factory_core.tune.workplace import Workplace, changed_since, git, refuse_uncommitted
 
 CURVE = Path("curves/0/plots/metrics/val/quality.tsv")
 
@@ -35,6 +35,19 @@ def test_notes_and_the_plan_itself_may_be_uncommitted(repository):
     subprocess.run(["git", "commit", "-qam", "x"], cwd=repository, check=True)
     (repository / "TUNE.yaml").write_text("name: a")
     refuse_uncommitted(repository, own=repository / "TUNE.yaml")
+
+
+def test_a_commit_of_the_plan_alone_changes_nothing_for_trials(repository):
+    base = git("rev-parse", "HEAD", root=repository)
+    own = repository / "TUNE.yaml"
+    for text in ("trials: 2", "trials: 4"):
+        own.write_text(text)
+        git("add", "--force", "TUNE.yaml", root=repository)
+        git("commit", "-qm", "x", root=repository)
+    assert changed_since(base, root=repository, own=own) == []
+    (repository / "conf/config.yaml").write_text("train: {}\n")
+    git("commit", "-qam", "x", root=repository)
+    assert changed_since(base, root=repository, own=own) == ["conf/config.yaml"]
 
 
 def test_ends_a_process_with_all_it_started_and_no_other(tmp_path):
