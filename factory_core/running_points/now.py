@@ -99,14 +99,15 @@ def _difference(now: Tried, best: Tried, *, plan: Plan, evaluator: Evaluator) ->
     )
     word = "better" if standing.behind >= 0 else "worse"
     text = f"the best is {word} by {abs(standing.behind):.4g}"
+    of = ""
     if len(plan.objectives) > 1:
-        text = f"the first is {_in_each(now, best, plan=plan)}; of the difference in {metric}"
+        text, of = f"the first is {_in_each(now, best, plan=plan)}", f"{metric}: "
     if standing.behind_low is None or standing.behind_high is None:
         return f"{text} (whether by chance cannot be said: fewer than {LEAST_SCENES} scenes)"
-    between = f"95 % interval {standing.behind_low:.4g} to {standing.behind_high:.4g}"
+    between = f"{of}95 % interval {standing.behind_low:.4g} to {standing.behind_high:.4g}"
     if standing.behind_low > 0 or standing.behind_high < 0:
         return f"{text} ({between})"
-    return f"{text}, which may be chance ({between})"
+    return f"{text} ({between}, so it may be chance)"
 
 
 def _in_each(now: Tried, best: Tried, *, plan: Plan) -> str:

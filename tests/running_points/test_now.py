@@ -106,6 +106,6 @@ def test_the_page_of_several_objectives_says_how_many_are_on_the_front(detector)
     _, table = searched(write)
     page = (detector / TABLE).with_name("report.html").read_text()
     count = int(table["front"].sum())
-    assert "on the front of precision and recall. The first by precision is" in page
+    assert "on the front of precision, recall. The first by precision is" in page
     assert re.search(rf"points, {count} (is|are) on the front", page)
     assert "The best of" not in page
