@@ -97,11 +97,11 @@ def _difference(now: Tried, best: Tried, *, plan: Plan, evaluator: Evaluator) ->
     _, standing = stand_beside_best(
         [best, now], evaluator, metric=metric, maximize=direction == "maximize"
     )
-    word = "better" if standing.behind >= 0 else "worse"
-    text = f"the best is {word} by {abs(standing.behind):.4g}"
-    of = ""
     if len(plan.objectives) > 1:
         text, of = f"the first is {_in_each(now, best, plan=plan)}", f"{metric}: "
+    else:
+        word = "better" if standing.behind >= 0 else "worse"
+        text, of = f"the best is {word} by {abs(standing.behind):.4g}", ""
     if standing.behind_low is None or standing.behind_high is None:
         return f"{text} (whether by chance cannot be said: fewer than {LEAST_SCENES} scenes)"
     between = f"{of}95 % interval {standing.behind_low:.4g} to {standing.behind_high:.4g}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from factory_core.kernel import config as configuration
 from factory_core.predict.settings import check_overlap, read_settings
@@ -39,19 +39,10 @@ def check_sections(config: DictConfig) -> None:
         if "dataset" in config:
             check_overlap(config.predict.overlap_px, window_px=config.dataset.window_px)
     for path in PARTS:
-        if (part := _at(config, path)) is not None:
+        if (part := OmegaConf.select(config, path)) is not None:
             configuration.build(part, where=path)
     for path in CHAINS:
-        if (chain := _at(config, path)) is not None:
+        if (chain := OmegaConf.select(config, path)) is not None:
             configuration.build_chain(chain, where=path)
     if "postprocess" in config and "dataset" in config:
         check_chain(config)
-
-
-def _at(config: DictConfig, path: str) -> DictConfig | None:
-    node = config
-    for name in path.split("."):
-        if name not in node:
-            return None
-        node = node[name]
-    return node

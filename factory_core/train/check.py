@@ -26,8 +26,7 @@ def check_windows(shards: Shards, stats: Stats, *, split: str) -> None:
     if bands != len(stats.bands):
         raise ModelError(
             f"The windows in {shards.folder} have {bands} bands, and its stats.json states "
-            f"{len(stats.bands)} ({', '.join(stats.bands)}). They are not of one run: start the "
-            "stage dataset, or `dvc pull`, again."
+            f"{len(stats.bands)} ({', '.join(stats.bands)}). {again}"
         )
 
 

@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,7 +68,7 @@ def refuse_uncommitted(root: Path, *, own: Path) -> None:
     changed = [
         name for state, name in states if state != "??" or name.endswith((".py", ".dvc", ".yaml"))
     ]
-    changed = [name for name in changed if (root / name).resolve() != own.resolve()]
+    changed = _other_than(own, changed, root=root)
     if changed:
         raise ConfigError(
             f"Trials run from the last commit, in a folder of their own, and would not see what is "
@@ -80,7 +80,11 @@ def refuse_uncommitted(root: Path, *, own: Path) -> None:
 def changed_since(base: str, *, root: Path, own: Path) -> list[str]:
     """Files in which the last commit differs from `base`, but for `own`, which no trial reads."""
     names = git("diff", "--name-only", "-z", base, "HEAD", root=root).split("\0")
-    return [name for name in names if name and (root / name).resolve() != own.resolve()]
+    return _other_than(own, filter(None, names), root=root)
+
+
+def _other_than(own: Path, names: Iterable[str], *, root: Path) -> list[str]:
+    return [name for name in names if (root / name).resolve() != own.resolve()]
 
 
 @dataclass(frozen=True)

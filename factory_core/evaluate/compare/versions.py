@@ -10,14 +10,13 @@ from pathlib import Path
 import geopandas as gpd
 from omegaconf import DictConfig, OmegaConf
 
-from factory_core.evaluate.compare.made_by import check_made_by
+from factory_core.evaluate.compare.made_by import PARAMS, check_made_by
 from factory_core.kernel import config as configuration
 from factory_core.kernel import io
 from factory_core.kernel.errors import SelectionError
 from factory_core.kernel.parts import CONF
 from factory_core.kernel.revisions import Revision, Workspace
 
-PARAMS = "params.yaml"
 SELECTION = "data/selection/selection.parquet"
 SCENES = "data/catalogue/scenes.parquet"
 LABELS = "data/catalogue/labels.parquet"
